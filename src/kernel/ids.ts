@@ -1,0 +1,11 @@
+import { createHash } from "node:crypto";
+
+/**
+ * A UUID (version 8 of RFC 9562) that follows from its parts alone: the same command, sent again, makes the same
+ * ids, so a retry cannot write twice.
+ */
+export const derivedId = (...parts: readonly (string | number)[]): string => {
+  const hex = createHash("sha256").update(parts.join("/")).digest("hex");
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+};

@@ -1,0 +1,28 @@
+/** A refusal the caller can act on. A bug throws instead. */
+export type Rejection = {
+  rejected: RejectionKind;
+  /** Stable UPPER_SNAKE word; clients match on it and never on the message. */
+  code: string;
+  message: string;
+  details: Readonly<Record<string, unknown>>;
+};
+
+export type RejectionKind =
+  | "invalid"
+  | "unauthenticated"
+  | "insufficient"
+  | "forbidden"
+  | "missing"
+  | "conflict"
+  | "precondition"
+  | "unprocessable"
+  | "limited";
+
+export const reject = (
+  rejected: RejectionKind,
+  code: string,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+): Rejection => ({ rejected, code, message, details });
+
+export const isRejection = (outcome: object): outcome is Rejection => "rejected" in outcome;

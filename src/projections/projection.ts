@@ -1,0 +1,91 @@
+import type { EventOf, EventSource, Metadata } from "../kernel/decider.ts";
+
+/** The column types read models use, with what a value of each looks like in a row change. */
+type ColumnValues = {
+  uuid: string;
+  text: string;
+  bigint: number | bigint;
+  integer: number;
+  boolean: boolean;
+  timestamptz: string;
+};
+type Columns = Record<string, keyof ColumnValues | `${keyof ColumnValues} null`>;
+type Value<C> = C extends `${infer T extends keyof ColumnValues} null`
+  ? ColumnValues[T] | null
+  : C extends keyof ColumnValues
+    ? ColumnValues[C]
+    : never;
+
+/** A read-model table as the runner needs to know it: the migration is what makes it. */
+export type Table<C extends Columns = Columns, K extends keyof C & string = keyof C & string> = {
+  name: string;
+  columns: C;
+  key: readonly K[];
+};
+export const table = <const C extends Columns, const K extends keyof C & string>(
+  name: string,
+  columns: C,
+  key: readonly K[],
+): Table<C, K> => ({ name, columns, key });
+
+type Row<C extends Columns> = { [N in keyof C]: Value<C[N]> };
+type Numeric<C extends Columns> = { [N in keyof C]: C[N] extends "bigint" | "integer" ? N : never }[keyof C];
+
+/** A change of one row, as data: a test can compare it and the runner folds many of them into one statement. */
+export type RowChange =
+  | { kind: "insert"; table: Table; row: Readonly<Record<string, unknown>> }
+  | { kind: "set"; table: Table; key: Readonly<Record<string, unknown>>; values: Readonly<Record<string, unknown>> }
+  | {
+      kind: "add";
+      table: Table;
+      key: Readonly<Record<string, unknown>>;
+      amounts: Readonly<Record<string, number | undefined>>;
+    }
+  | { kind: "remove"; table: Table; key: Readonly<Record<string, unknown>> };
+
+type KeyOf<C extends Columns, K extends keyof C> = { [N in K]: Value<C[N]> };
+
+export const insert = <C extends Columns, K extends keyof C & string>(table: Table<C, K>, row: Row<C>): RowChange => ({
+  kind: "insert",
+  table,
+  row,
+});
+export const set = <C extends Columns, K extends keyof C & string>(
+  table: Table<C, K>,
+  key: KeyOf<C, K>,
+  values: Partial<Omit<Row<C>, K>>,
+): RowChange => ({ kind: "set", table, key, values });
+export const add = <C extends Columns, K extends keyof C & string>(
+  table: Table<C, K>,
+  key: KeyOf<C, K>,
+  amounts: { [N in Numeric<C>]?: number },
+): RowChange => ({ kind: "add", table, key, amounts });
+export const remove = <C extends Columns, K extends keyof C & string>(
+  table: Table<C, K>,
+  key: KeyOf<C, K>,
+): RowChange => ({ kind: "remove", table, key });
+
+/** Where an event stands, beside its data. */
+export type Occurrence = { id: string; revision: bigint; position: bigint; metadata: Metadata };
+
+type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<D> : never;
+type Change = RowChange | readonly RowChange[];
+
+/** Every event of the aggregates must be named: written down, or `ignore`d in so many words. */
+export type When<E extends { type: string; data: unknown }> = {
+  [T in E["type"]]: (data: Extract<E, { type: T }>["data"], occurrence: Occurrence) => Change;
+};
+export const ignore = (): Change => [];
+
+export type Projection = {
+  name: string;
+  /** Bump it when the same events should give other rows: the projection is then rebuilt beside the live one. */
+  version: number;
+  tables: readonly Table[];
+  of: readonly EventSource[];
+  when: Readonly<Record<string, (data: never, occurrence: Occurrence) => Change>>;
+};
+
+export const projection = <const A extends readonly EventSource[]>(
+  definition: Omit<Projection, "of" | "when"> & { of: A; when: When<EventsOf<A[number]>> },
+): Projection => definition;
