@@ -72,7 +72,7 @@ export type Metadata = {
 };
 
 /** Everything a decision may know besides input and state: `decide` reads no clock and makes no id. */
-export type Facts = { now: string; actor: Actor };
+export type Facts = { now: string; actor: Actor; organizationId: string | null };
 
 /**
  * What may be asked of one stream. `decide` says what happens, `answer` what the caller is told about it:
@@ -88,11 +88,14 @@ export type Command<
   on: Aggregate<D, State>;
   permission: string;
   input: I;
+  /** The input fields in which a repeat must equal the first; all when absent. A salted value never repeats. */
+  identity?: readonly (keyof z.output<I> & string)[];
   output: z.ZodType<A>;
   /** The id in the stream's name. */
   stream: (input: z.output<I>) => string;
   decide: (input: z.output<I>, state: State, facts: Facts) => readonly EventOf<D>[] | Rejection;
-  answer: (told: { events: readonly Recorded<EventOf<D>>[]; state: State; input: z.output<I> }) => A;
+  /** `events` are the command's own, `state` is the one right after them, `facts` those it was decided with. */
+  answer: (told: { events: readonly Recorded<EventOf<D>>[]; state: State; input: z.output<I>; facts: Facts }) => A;
 };
 
 export const command = <I extends z.ZodObject, D extends EventDefs, State, A>(

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { type Aggregate, event } from "../../kernel/decider.ts";
+
+const SessionId = z.uuid();
+/** SHA-256 of a refresh token, hex: the token itself is known to its holder alone. */
+export const RefreshTokenHash = z.hash("sha256");
+
+const events = {
+  SessionStarted: event(
+    z.object({
+      sessionId: SessionId,
+      userId: z.uuid(),
+      organizationId: z.uuid(),
+      sessionEpoch: z.int().nonnegative(),
+      refreshTokenHash: RefreshTokenHash,
+      refreshExpiresAt: z.iso.datetime(),
+    }),
+  ),
+  RefreshTokenRotated: event(
+    z.object({
+      sessionId: SessionId,
+      userId: z.uuid(),
+      refreshTokenHash: RefreshTokenHash,
+      refreshExpiresAt: z.iso.datetime(),
+    }),
+  ),
+  SessionEnded: event(z.object({ sessionId: SessionId, userId: z.uuid(), reason: z.enum(["logout"]) })),
+};
+
+export type Session =
+  | { status: "unknown" }
+  | { status: "ended"; userId: string }
+  | {
+      status: "active";
+      userId: string;
+      organizationId: string;
+      sessionEpoch: number;
+      refreshTokenHash: string;
+      refreshExpiresAt: string;
+    };
+
+export const session: Aggregate<typeof events, Session> = {
+  category: "session",
+  events,
+  initial: { status: "unknown" },
+  evolve: {
+    SessionStarted: (_, { sessionId: _id, ...started }) => ({ status: "active", ...started }),
+    RefreshTokenRotated: (current, { refreshTokenHash, refreshExpiresAt }) =>
+      current.status === "active" ? { ...current, refreshTokenHash, refreshExpiresAt } : current,
+    SessionEnded: (_, { userId }) => ({ status: "ended", userId }),
+  },
+};

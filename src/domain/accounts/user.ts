@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { type Aggregate, event } from "../../kernel/decider.ts";
+import { personal } from "../../kernel/personal.ts";
+
+const ofUser = { subject: "userId" } as const;
+
+const events = {
+  UserRegistered: event(
+    z.object({
+      userId: z.uuid(),
+      organizationId: z.uuid(),
+      email: personal(z.email(), { ...ofUser, erased: "erased@erased.invalid" }),
+      name: personal(z.string(), { ...ofUser, erased: "erased" }),
+      passwordHash: personal(z.string(), { ...ofUser, erased: "" }),
+    }),
+  ),
+  UserSessionsRevoked: event(z.object({ userId: z.uuid() })),
+};
+
+/** `sessionEpoch` counts revocations: a session that started in an earlier epoch has ended. */
+export type User =
+  | { status: "unregistered" }
+  | { status: "registered"; organizationId: string; passwordHash: string; sessionEpoch: number };
+
+export const user: Aggregate<typeof events, User> = {
+  category: "user",
+  events,
+  initial: { status: "unregistered" },
+  evolve: {
+    UserRegistered: (_, { organizationId, passwordHash }) => ({
+      status: "registered",
+      organizationId,
+      passwordHash,
+      sessionEpoch: 0,
+    }),
+    UserSessionsRevoked: (account) =>
+      account.status === "registered" ? { ...account, sessionEpoch: account.sessionEpoch + 1 } : account,
+  },
+};

@@ -1,0 +1,20 @@
+import { emailClaim } from "./accounts/emailClaim.ts";
+import { session } from "./accounts/session.ts";
+import { user } from "./accounts/user.ts";
+import { credential } from "./credentials/credential.ts";
+import { creditLedger } from "./credits/creditLedger.ts";
+import { organization } from "./tenancy/organization.ts";
+import { slugClaim } from "./tenancy/slugClaim.ts";
+import { workspace } from "./tenancy/workspace.ts";
+
+/** Everything that can happen, in one list: for the live subscription and for the generated documents. */
+export const aggregates = [
+  emailClaim,
+  user,
+  session,
+  organization,
+  slugClaim,
+  workspace,
+  creditLedger,
+  credential,
+] as const;
