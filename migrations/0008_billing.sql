@@ -1,0 +1,39 @@
+-- Up Migration
+
+set role everfold_owner;
+create table read_model.billing (
+  workspace_id uuid primary key,
+  organization_id uuid not null,
+  plan_type text not null,
+  credit_balance bigint not null constraint billing_credit_balance_not_negative check (credit_balance >= 0),
+  credit_limit bigint not null,
+  billing_cycle_start timestamptz not null,
+  billing_cycle_end timestamptz not null,
+  auto_recharge boolean not null default false,
+  auto_recharge_threshold bigint not null default 0,
+  auto_recharge_amount bigint not null default 0
+);
+
+create table read_model.credit_transactions (
+  id uuid primary key,
+  organization_id uuid not null,
+  workspace_id uuid not null,
+  amount bigint not null,
+  transaction_type text not null constraint credit_transactions_type
+    check (transaction_type in ('purchase', 'debit', 'recharge', 'refund', 'adjustment')),
+  description text not null,
+  reference_id text,
+  position bigint not null,
+  index_in_position integer not null default 0,
+  created_at timestamptz not null
+);
+create index ct_workspace_created on read_model.credit_transactions (workspace_id, created_at desc);
+-- Events of one append share their commit position; the place within it puts them in order.
+create index ct_workspace_position on read_model.credit_transactions
+  (workspace_id, position desc, index_in_position desc);
+reset role;
+
+-- Down Migration
+
+drop table read_model.credit_transactions;
+drop table read_model.billing;

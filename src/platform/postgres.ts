@@ -1,0 +1,159 @@
+import pg from "pg";
+import { type Sql, textOf } from "./sql.ts";
+
+export type Role = "everfold_api" | "everfold_projector" | "everfold_owner";
+export type Pool = pg.Pool;
+/** A connection inside a transaction. */
+export type Transaction = pg.PoolClient;
+/** Whose rows a transaction may see. What is not given is nobody's. */
+export type Tenant = {
+  readonly organizationId?: string | undefined;
+  readonly workspaceId?: string | undefined;
+  readonly userId?: string | undefined;
+};
+
+/** Postgres cannot be reached, or went away while it was asked. What was being written may or may not be written. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = "DatabaseUnavailable";
+}
+
+/** How long a request waits for a connection, to the server or out of the pool. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * A pool whose connections have one of our roles from their start-up on: RESET ROLE gives nothing back.
+ *
+ * `onError` hears of connections lost while idle; the pool replaces them by itself.
+ */
+export const openPool = (options: {
+  url: string;
+  role: Role;
+  max: number;
+  idleTimeoutMs: number;
+  statementTimeoutMs: number;
+  onError: (error: Error) => void;
+}): Pool => {
+  const settings = {
+    role: options.role,
+    statement_timeout: options.statementTimeoutMs,
+    timezone: "UTC",
+    datestyle: "ISO",
+  };
+  const pool = new pg.Pool({
+    connectionString: withSettings(options.url, settings),
+    application_name: options.role,
+    max: options.max,
+    idleTimeoutMillis: options.idleTimeoutMs,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    types: { getTypeParser },
+  });
+  pool.on("error", options.onError);
+  // A connection that breaks between two statements of a transaction says so here; the next statement fails for it.
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  return pool;
+};
+
+/** In the URL, because its `options` would win over any given beside it; ours come last and win over those in it. */
+const withSettings = (url: string, settings: Readonly<Record<string, string | number>>): string => {
+  const complete = new URL(url);
+  const ours = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  const given = complete.searchParams.get("options");
+  complete.searchParams.set("options", [...(given === null ? [] : [given]), ...ours].join(" "));
+  return complete.href;
+};
+
+/** The rows of one statement. On a pool: in a transaction of its own, and with no tenant's rows in sight. */
+export const query = <Row extends pg.QueryResultRow>(on: Pool | Transaction, statement: Sql): Promise<Row[]> =>
+  on instanceof pg.Pool
+    ? withConnection(on, (connection) => send<Row>(connection, statement))
+    : send<Row>(on, statement);
+
+const send = async <Row extends pg.QueryResultRow>(connection: Transaction, statement: Sql): Promise<Row[]> => {
+  const { rows } = await reached(connection.query<Row>(textOf(statement), [...statement.values]));
+  return rows;
+};
+
+/** Commits when `work` resolves, rolls back when it rejects. */
+export const transaction = <T>(pool: Pool, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+  within(pool, "begin", work);
+
+/**
+ * The one way to the rows of a tenant: a read-only transaction that row-level security lets see what belongs to the
+ * organization, the workspace and the user given. The three travel with BEGIN in one message, and end with it.
+ */
+export const readAsTenant = async <T>(
+  pool: Pool,
+  { organizationId, workspaceId, userId }: Tenant,
+  work: (transaction: Transaction) => Promise<T>,
+): Promise<T> => {
+  const context = { org: organizationId, workspace: workspaceId, user: userId };
+  const settings = Object.entries(context).map(([name, id]) => `set local app."${name}" = '${checkedUuid(id)}'`);
+  return within(pool, ["begin read only", ...settings].join("; "), work);
+};
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** It becomes part of a statement's text: parameters cannot travel in one message with BEGIN. */
+const checkedUuid = (id = ""): string => {
+  if (id !== "" && !uuid.test(id)) throw new TypeError("a tenant's id must be a UUID");
+  return id;
+};
+
+const within = <T>(pool: Pool, begin: string, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+  withConnection(pool, async (connection) => {
+    try {
+      await reached(connection.query(begin));
+      const result = await work(connection);
+      const { command } = await reached(connection.query("commit"));
+      // A failed statement whose error `work` swallowed has undone everything, which COMMIT reports as a success.
+      if (command !== "COMMIT") throw new Error("the transaction was rolled back because a statement in it failed");
+      return result;
+    } catch (error) {
+      await connection.query("rollback").catch(() => undefined);
+      throw error;
+    }
+  });
+
+const withConnection = async <T>(pool: Pool, work: (connection: Transaction) => Promise<T>): Promise<T> => {
+  const connection = await reached(pool.connect());
+  try {
+    const result = await work(connection);
+    connection.release();
+    return result;
+  } catch (error) {
+    connection.release(error instanceof DatabaseUnavailable);
+    throw error;
+  }
+};
+
+/** Class 08 is "connection exception", 57P0x the server going down or coming up, 53300 no connection left. */
+const unavailableCodes = /^(08...|57P0[1-5]|53300|E[A-Z]+)$/;
+const unavailableMessages =
+  /^(Connection terminated|timeout (exceeded|expired)|Client has encountered a connection error)/;
+
+const reached = async <T>(asked: Promise<T>): Promise<T> => {
+  try {
+    return await asked;
+  } catch (error) {
+    throw isUnavailability(error) ? new DatabaseUnavailable("Postgres cannot be reached", { cause: error }) : error;
+  }
+};
+
+const isUnavailability = (error: unknown): boolean =>
+  error instanceof Error &&
+  (unavailableMessages.test(error.message) ||
+    ("code" in error && typeof error.code === "string" && unavailableCodes.test(error.code)));
+
+const { INT8, TIMESTAMPTZ } = pg.types.builtins;
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  [INT8]: (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value)) throw new RangeError(`a bigint beyond 2^53 - 1 came from Postgres: ${text}`);
+    return value;
+  },
+  [TIMESTAMPTZ]: (text) => new Date(text.replace(" ", "T").replace("+00", "Z")).toISOString(),
+};
+
+const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") =>
+  parsers[oid] ?? pg.types.getTypeParser(oid, format);
