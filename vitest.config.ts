@@ -1,0 +1,22 @@
+import { availableParallelism } from "node:os";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/globalSetup.ts"],
+    experimental: { viteModuleRunner: false },
+    pool: "forks",
+    // Tests wait for databases and child processes more than they compute: two of them fill even a small machine.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Bounds for what hangs, far above what anything takes: no test is there to measure time.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      reporter: ["text-summary", "json-summary", "html"],
+      thresholds: { lines: 80, branches: 80 },
+    },
+  },
+});
