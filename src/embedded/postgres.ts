@@ -1,9 +1,10 @@
 import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Cluster, openCluster, superuser, unusable } from "./postgres/cluster.ts";
+import { type Cluster, openCluster, superuser } from "./postgres/cluster.ts";
 import { stopOrphan } from "./postgres/orphan.ts";
 import { launch, type Postmaster } from "./postgres/postmaster.ts";
+import { unusable } from "./postgres/unusable.ts";
 
 export type EmbeddedPostgres = {
   /** Of the database `postgres`, as superuser, password included. */

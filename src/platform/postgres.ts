@@ -88,15 +88,17 @@ export const readAsTenant = async <T>(
   work: (transaction: Transaction) => Promise<T>,
 ): Promise<T> => {
   const context = { org: organizationId, workspace: workspaceId, user: userId };
-  const settings = Object.entries(context).map(([name, id]) => `set local app."${name}" = '${checkedUuid(id)}'`);
+  const settings = Object.entries(context).map(
+    ([name, id]) => `set local app."${name}" = '${id === undefined ? "" : checkedUuid(id)}'`,
+  );
   return within(pool, ["begin read only", ...settings].join("; "), work);
 };
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** It becomes part of a statement's text: parameters cannot travel in one message with BEGIN. */
-const checkedUuid = (id = ""): string => {
-  if (id !== "" && !uuid.test(id)) throw new TypeError("a tenant's id must be a UUID");
+const checkedUuid = (id: string): string => {
+  if (!uuid.test(id)) throw new TypeError("a tenant's id must be a UUID");
   return id;
 };
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { type Cluster, serverEnvironment } from "./cluster.ts";
+import { runAs } from "./serverUser.ts";
 
 /** One running server process. */
 export type Postmaster = { kill(signal: NodeJS.Signals): void; exited: Promise<unknown> };
@@ -27,13 +28,14 @@ const settings = (port: number): Record<string, string | number> => ({
 
 /** Resolves when the server takes connections; rejects with its last words when it ends before. */
 export const launch = async (
-  { installation, data, account }: Cluster,
+  { postgres, data, user }: Cluster,
   port: number,
   onLog: (line: string) => void,
 ): Promise<Postmaster> => {
   const options = Object.entries(settings(port)).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  const child = spawn(installation.postgres, ["-D", data, ...options], {
-    ...account,
+  const { file, args, ids } = runAs(user, postgres, ["-D", data, ...options]);
+  const child = spawn(file, args, {
+    ...ids,
     cwd: "/",
     env: serverEnvironment,
     stdio: ["ignore", "ignore", "pipe"],
