@@ -8,6 +8,7 @@ create table read_model.users (
   email text not null,
   name text not null,
   avatar_url text,
+  session_epoch integer not null,
   created_at timestamptz not null,
   updated_at timestamptz not null
 );

@@ -11,7 +11,8 @@ create table read_model.billing (
   billing_cycle_end timestamptz not null,
   auto_recharge boolean not null default false,
   auto_recharge_threshold bigint not null default 0,
-  auto_recharge_amount bigint not null default 0
+  auto_recharge_amount bigint not null default 0,
+  transaction_count bigint not null default 0
 );
 
 create table read_model.credit_transactions (
@@ -24,13 +25,11 @@ create table read_model.credit_transactions (
   description text not null,
   reference_id text,
   position bigint not null,
-  index_in_position integer not null default 0,
   created_at timestamptz not null
 );
 create index ct_workspace_created on read_model.credit_transactions (workspace_id, created_at desc);
 -- Events of one append share their commit position; the place within it puts them in order.
-create index ct_workspace_position on read_model.credit_transactions
-  (workspace_id, position desc, index_in_position desc);
+create unique index ct_workspace_position on read_model.credit_transactions (workspace_id, position desc);
 reset role;
 
 -- Down Migration

@@ -20,11 +20,13 @@ const events = {
     z.object({
       sessionId: SessionId,
       userId: z.uuid(),
+      sessionEpoch: z.int().nonnegative(),
+      replacedHash: RefreshTokenHash,
       refreshTokenHash: RefreshTokenHash,
       refreshExpiresAt: z.iso.datetime(),
     }),
   ),
-  SessionEnded: event(z.object({ sessionId: SessionId, userId: z.uuid(), reason: z.enum(["logout"]) })),
+  SessionEnded: event(z.object({ sessionId: SessionId, userId: z.uuid(), refreshTokenHash: RefreshTokenHash })),
 };
 
 export type Session =

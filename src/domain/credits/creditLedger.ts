@@ -12,6 +12,7 @@ export const Description = text(500);
 export const ReferenceId = text(200);
 /** One word for each way a ledger is written to (BILL-09). */
 export const TransactionType = z.enum(["purchase", "debit", "recharge", "refund", "adjustment"]);
+export type TransactionType = z.output<typeof TransactionType>;
 
 const InLedger = z.object({ workspaceId: z.uuid(), organizationId: z.uuid() });
 

@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { emailClaim } from "../domain/accounts/emailClaim.ts";
+import { user } from "../domain/accounts/user.ts";
+import { command } from "../kernel/decider.ts";
+import { reject } from "../kernel/rejection.ts";
+import { text } from "../kernel/text.ts";
+
+const emailLengthMax = 254;
+/** AUTH-01: addresses that differ in case alone are one address. */
+export const Email = z
+  .string()
+  .max(emailLengthMax)
+  .transform((address) => address.trim().normalize("NFC").toLowerCase())
+  .pipe(z.email());
+export const PersonName = text(100);
+
+/** Answers with the account that holds the address, whoever that is: an account that was never finished is resumed. */
+export const ClaimEmail = command(emailClaim, {
+  name: "ClaimEmail",
+  permission: "public",
+  input: z.object({ claimId: z.uuid(), userId: z.uuid() }),
+  output: z.object({ userId: z.uuid() }),
+  stream: ({ claimId }) => claimId,
+  decide: (claimed, claim) => (claim.status === "free" ? [{ type: "EmailClaimed", data: claimed }] : []),
+  answer: ({ state, input }) => ({ userId: state.status === "held" ? state.userId : input.userId }),
+});
+
+export const RegisterUser = command(user, {
+  name: "RegisterUser",
+  permission: "public",
+  input: z.object({
+    userId: z.uuid(),
+    organizationId: z.uuid(),
+    email: z.email(),
+    name: PersonName,
+    passwordHash: z.string(),
+  }),
+  // The same password is salted anew in every attempt, so its hash says nothing about sameness.
+  identity: ["userId", "organizationId", "email", "name"],
+  output: z.object({ id: z.uuid(), email: z.email(), name: z.string(), organizationId: z.uuid() }),
+  stream: ({ userId }) => userId,
+  decide: (registered, account) =>
+    account.status === "registered"
+      ? reject("conflict", "EMAIL_TAKEN", "There is an account with this e-mail address.")
+      : [{ type: "UserRegistered", data: registered }],
+  answer: ({ input: { userId, email, name, organizationId } }) => ({ id: userId, email, name, organizationId }),
+});
+
+/** AUTH-12: ends every session of the user at once; there is no list of them that could be incomplete. */
+export const RevokeUserSessions = command(user, {
+  name: "RevokeUserSessions",
+  permission: "account:write",
+  input: z.object({ userId: z.uuid() }),
+  output: z.null(),
+  stream: ({ userId }) => userId,
+  decide: ({ userId }, account) =>
+    account.status === "registered" ? [{ type: "UserSessionsRevoked", data: { userId } }] : [],
+  answer: () => null,
+});

@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { slugOf } from "../domain/tenancy/slugClaim.ts";
+import { derivedId } from "../kernel/ids.ts";
+import { isRejection } from "../kernel/rejection.ts";
+import { ClaimEmail, Email, PersonName, RegisterUser } from "./accounts.ts";
+import type { Handler } from "./handler.ts";
+import { operation } from "./operation.ts";
+import { type BlindIndex, CreateOrganization, claimSlug } from "./organizations.ts";
+
+const passwordLengthMin = 8;
+const passwordLengthMax = 128;
+export const Password = z.string().min(passwordLengthMin).max(passwordLengthMax);
+
+type Services = { handler: Handler; blindIndex: BlindIndex; hashPassword: (password: string) => Promise<string> };
+
+/**
+ * AUTH-01, R-05: an account with its personal organization. The address is claimed first and the user's own event is
+ * written last: until then there is no account, and registering again with the same address takes up the claim.
+ */
+export const registration = ({ handler, blindIndex, hashPassword }: Services) =>
+  operation({
+    name: "Register",
+    permission: "public",
+    input: z.object({ email: Email, password: Password, name: PersonName }),
+    output: RegisterUser.output,
+    execute: async ({ email, password, name }, context) => {
+      const claimId = blindIndex("email", email);
+      const claim = await handler.handle(
+        ClaimEmail,
+        { claimId, userId: derivedId(context.commandId, claimId, "user") },
+        context,
+      );
+      if (isRejection(claim)) return claim;
+
+      const { userId } = claim.answer;
+      const organizationId = derivedId(userId, "personal-organization");
+      const asUser = { ...context, actor: { kind: "user", id: userId } as const, organizationId };
+      const slug = await claimSlug(handler, blindIndex)(
+        {
+          kind: "organization",
+          stem: slugOf(`personal-${organizationId.slice(0, 8)}`, "personal"),
+          ownerId: organizationId,
+        },
+        asUser,
+      );
+      if (typeof slug !== "string") return slug;
+      // The name is not the person's: organizations outlive the erasure of who created them.
+      const personal = { organizationId, name: "Personal", slug, isPersonal: true, createdBy: userId };
+      const created = await handler.handle(CreateOrganization, personal, asUser);
+      if (isRejection(created)) return created;
+
+      const passwordHash = await hashPassword(password);
+      return handler.handle(RegisterUser, { userId, organizationId, email, name, passwordHash }, asUser);
+    },
+  });

@@ -1,0 +1,169 @@
+import { createHash } from "node:crypto";
+import { nanoid } from "nanoid";
+import { z } from "zod";
+import { emailClaim } from "../domain/accounts/emailClaim.ts";
+import { session } from "../domain/accounts/session.ts";
+import { user } from "../domain/accounts/user.ts";
+import { organization } from "../domain/tenancy/organization.ts";
+import { derivedId } from "../kernel/ids.ts";
+import { isRejection, type Rejection, reject } from "../kernel/rejection.ts";
+import { Email, RevokeUserSessions } from "./accounts.ts";
+import type { Accepted, CommandContext, Handler } from "./handler.ts";
+import { operation } from "./operation.ts";
+import type { BlindIndex } from "./organizations.ts";
+import { EndSession, invalidRefreshToken, RotateRefreshToken, StartSession } from "./sessions.ts";
+
+const presentedLengthMax = 1024;
+const RefreshToken = z.string().min(1).max(presentedLengthMax);
+
+/** `expiresIn`: seconds until the access token expires. */
+const Tokens = z.object({
+  accessToken: z.string(),
+  refreshToken: z.string(),
+  tokenType: z.literal("Bearer"),
+  expiresIn: z.int().positive(),
+});
+const Account = z.object({ id: z.uuid(), email: z.email(), name: z.string() });
+const SignedIn = Tokens.extend({ user: Account });
+
+export type AccessClaims = { userId: string; sessionId: string; organizationId: string; roles: readonly string[] };
+
+type Services = {
+  handler: Handler;
+  blindIndex: BlindIndex;
+  /** Compares at the same cost when there is no hash, so that time does not tell whether an account exists. */
+  passwordMatches: (password: string, hash: string | undefined) => Promise<boolean>;
+  signAccessToken: (claims: AccessClaims) => Promise<{ accessToken: string; expiresIn: number }>;
+  refreshLifetimeMs: number;
+};
+
+/** AUTH-04, AUTH-06: an unknown address and a wrong password are told apart by nothing. */
+export const login = (services: Services) =>
+  operation({
+    name: "Login",
+    permission: "public",
+    input: z.object({ email: Email, password: z.string().min(1).max(presentedLengthMax) }),
+    output: SignedIn,
+    execute: async ({ email, password }, context) => {
+      const { handler, blindIndex, passwordMatches } = services;
+      const { state: claim } = await handler.stateOf(emailClaim, blindIndex("email", email));
+      const userId = claim.status === "held" ? claim.userId : undefined;
+      const account = userId ? (await handler.stateOf(user, userId)).state : undefined;
+      const registered = account?.status === "registered" ? account : undefined;
+      const matches = await passwordMatches(password, registered?.passwordHash);
+      if (!matches || !registered || !userId)
+        return reject("unauthenticated", "INVALID_CREDENTIALS", "E-mail address or password is wrong.");
+
+      const { organizationId, sessionEpoch } = registered;
+      const sessionId = derivedId(context.commandId, "session");
+      const fresh = freshRefreshToken(sessionId, context, services);
+      const started = await handler.handle(
+        StartSession,
+        { sessionId, userId, organizationId, sessionEpoch, ...fresh.stored },
+        { ...context, actor: { kind: "user", id: userId }, sessionId, organizationId },
+      );
+      return signedIn(services, sessionId, fresh.refreshToken, started);
+    },
+  });
+
+/** AUTH-09: gives new tokens for the newest refresh token of a session, once. */
+export const refresh = (services: Services) =>
+  operation({
+    name: "RefreshTokens",
+    permission: "public",
+    input: z.object({ refreshToken: RefreshToken }),
+    output: SignedIn,
+    execute: async ({ refreshToken }, context) => {
+      const { handler } = services;
+      const sessionId = sessionOf(refreshToken);
+      if (!sessionId) return invalidRefreshToken();
+      const { state: current } = await handler.stateOf(session, sessionId);
+      if (current.status !== "active") return invalidRefreshToken();
+      const { state: account } = await handler.stateOf(user, current.userId);
+      if (account.status !== "registered" || account.sessionEpoch !== current.sessionEpoch)
+        return invalidRefreshToken();
+
+      const fresh = freshRefreshToken(sessionId, context, services);
+      const rotated = await handler.handle(
+        RotateRefreshToken,
+        { sessionId, presentedHash: hashOf(refreshToken), ...fresh.stored },
+        {
+          ...context,
+          actor: { kind: "user", id: current.userId },
+          sessionId,
+          organizationId: current.organizationId,
+        },
+      );
+      return signedIn(services, sessionId, fresh.refreshToken, rotated);
+    },
+  });
+
+/** AUTH-11: ends the session of the access token, and that of the refresh token when it is another of the same user. */
+export const logout = ({ handler }: Pick<Services, "handler">) =>
+  operation({
+    name: "Logout",
+    permission: "account:write",
+    input: z.object({ refreshToken: RefreshToken }),
+    output: z.null(),
+    execute: async ({ refreshToken }, context) => {
+      const sessionId = sessionOf(refreshToken);
+      if (sessionId && sessionId !== context.sessionId) {
+        const { state: other } = await handler.stateOf(session, sessionId);
+        const isOwn = other.status === "active" && other.userId === context.actor.id;
+        if (!isOwn || other.refreshTokenHash !== hashOf(refreshToken)) return invalidRefreshToken();
+        const ended = await handler.handle(EndSession, { sessionId }, context);
+        if (isRejection(ended)) return ended;
+      }
+      return handler.handle(EndSession, { sessionId: context.sessionId ?? "" }, context);
+    },
+  });
+
+/** AUTH-12: ends all sessions of the caller, this one included. */
+export const logoutEverywhere = ({ handler }: Pick<Services, "handler">) =>
+  operation({
+    name: "LogoutEverywhere",
+    permission: "account:write",
+    input: z.object({}),
+    output: z.null(),
+    execute: async (_, context) => handler.handle(RevokeUserSessions, { userId: context.actor.id ?? "" }, context),
+  });
+
+const signedIn = async (
+  { handler, signAccessToken }: Services,
+  sessionId: string,
+  refreshToken: string,
+  outcome: Accepted<{ userId: string; organizationId: string }> | Rejection,
+): Promise<Accepted<z.output<typeof SignedIn>> | Rejection> => {
+  if (isRejection(outcome)) return outcome;
+  const { userId, organizationId } = outcome.answer;
+  const { state: tenant } = await handler.stateOf(organization, organizationId);
+  const role = tenant.status === "active" ? tenant.members.get(userId) : undefined;
+  const token = await signAccessToken({ userId, sessionId, organizationId, roles: role ? [role] : [] });
+  const account = await accountOf(handler, userId);
+  return { ...outcome, answer: { ...token, refreshToken, tokenType: "Bearer", user: account } };
+};
+
+const accountOf = async ({ history }: Handler, userId: string): Promise<z.output<typeof Account>> => {
+  for await (const event of history(user, userId))
+    if (event.type === "UserRegistered") return { id: userId, email: event.data.email, name: event.data.name };
+  throw new Error("a session belongs to a registered user");
+};
+
+/** The session's id stands in the token, so that its stream is found without looking anything up. */
+const freshRefreshToken = (sessionId: string, { now }: CommandContext, { refreshLifetimeMs }: Services) => {
+  const refreshToken = `${sessionId}.${nanoid(refreshTokenLength)}`;
+  return {
+    refreshToken,
+    stored: {
+      refreshTokenHash: hashOf(refreshToken),
+      refreshExpiresAt: new Date(Date.parse(now) + refreshLifetimeMs).toISOString(),
+    },
+  };
+};
+/** 43 characters of 6 bits each: 258 bits (AUTH-10). */
+const refreshTokenLength = 43;
+
+const hashOf = (refreshToken: string): string => createHash("sha256").update(refreshToken).digest("hex");
+
+const sessionOf = (refreshToken: string): string | undefined =>
+  z.uuid().safeParse(refreshToken.slice(0, refreshToken.indexOf("."))).data;

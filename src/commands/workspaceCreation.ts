@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { slugOf } from "../domain/tenancy/slugClaim.ts";
+import { WorkspaceName } from "../domain/tenancy/workspace.ts";
+import { derivedId } from "../kernel/ids.ts";
+import { isRejection, reject } from "../kernel/rejection.ts";
+import { OpenLedger } from "./credits.ts";
+import type { Handler } from "./handler.ts";
+import { operation } from "./operation.ts";
+import { type BlindIndex, claimSlug } from "./organizations.ts";
+import { CreateWorkspace } from "./workspaces.ts";
+
+const planType = "free";
+
+/** WS-01, WS-02: slug and ledger come first and the workspace last, so that no workspace ever lacks either. */
+export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; blindIndex: BlindIndex }) =>
+  operation({
+    name: CreateWorkspace.name,
+    permission: CreateWorkspace.permission,
+    input: z.object({ name: WorkspaceName }),
+    output: CreateWorkspace.output,
+    execute: async ({ name }, context) => {
+      const { organizationId, actor } = context;
+      if (!organizationId || !actor.id) return reject("forbidden", "FORBIDDEN", "There is no active organization.");
+      const workspaceId = derivedId(context.commandId, "workspace");
+      const within = { ...context, workspaceId };
+      const slug = await claimSlug(handler, blindIndex)(
+        { kind: "workspace", stem: slugOf(name, "workspace"), ownerId: workspaceId },
+        within,
+      );
+      if (typeof slug !== "string") return slug;
+      const opened = await handler.handle(OpenLedger, { workspaceId, organizationId, planType }, within);
+      if (isRejection(opened)) return opened;
+      const created = { workspaceId, organizationId, name, slug, planType, ownerId: actor.id } as const;
+      return handler.handle(CreateWorkspace, created, within);
+    },
+  });

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { emailClaim } from "../domain/accounts/emailClaim.ts";
+import { user } from "../domain/accounts/user.ts";
+import { WorkspaceRole } from "../domain/tenancy/roles.ts";
+import { workspace } from "../domain/tenancy/workspace.ts";
+import { derivedId } from "../kernel/ids.ts";
+import { isRejection } from "../kernel/rejection.ts";
+import { Email } from "./accounts.ts";
+import type { Handler } from "./handler.ts";
+import { operation } from "./operation.ts";
+import { AddOrganizationMember, type BlindIndex } from "./organizations.ts";
+import { AddMember, InviteMember } from "./workspaces.ts";
+
+/**
+ * WS-05: an address with an account becomes a member at once, another is invited. A member from outside becomes a
+ * viewer of the organization, which lets them see that it exists and nothing else.
+ */
+export const memberAddition = ({ handler, blindIndex }: { handler: Handler; blindIndex: BlindIndex }) =>
+  operation({
+    name: AddMember.name,
+    permission: AddMember.permission,
+    input: z.object({ workspaceId: z.uuid(), email: Email, role: WorkspaceRole }),
+    output: AddMember.output,
+    execute: async ({ workspaceId, email, role }, context) => {
+      const emailClaimId = blindIndex("email", email);
+      const userId = await registeredUser(handler, emailClaimId);
+      if (!userId) {
+        const invitationId = derivedId(context.commandId, emailClaimId, "invitation");
+        return handler.handle(InviteMember, { workspaceId, invitationId, emailClaimId, email, role }, context);
+      }
+      const { state } = await handler.stateOf(workspace, workspaceId);
+      const foreseen = AddMember.decide({ workspaceId, userId, role }, state, context);
+      if (state.status === "active" && !isRejection(foreseen)) {
+        const joining = { organizationId: state.organizationId, userId, role: "viewer" } as const;
+        const joined = await handler.handle(AddOrganizationMember, joining, context);
+        if (isRejection(joined)) return joined;
+      }
+      return handler.handle(AddMember, { workspaceId, userId, role }, context);
+    },
+  });
+
+const registeredUser = async ({ stateOf }: Handler, emailClaimId: string): Promise<string | undefined> => {
+  const { state: claim } = await stateOf(emailClaim, emailClaimId);
+  if (claim.status !== "held") return undefined;
+  const { state: account } = await stateOf(user, claim.userId);
+  return account.status === "registered" ? claim.userId : undefined;
+};

@@ -1,0 +1,167 @@
+import type { WorkspaceRole } from "../domain/tenancy/roles.ts";
+import { workspace } from "../domain/tenancy/workspace.ts";
+import { query, type Transaction } from "../platform/postgres.ts";
+import { sql } from "../platform/sql.ts";
+import type { Page, Paged } from "./page.ts";
+import { ignore, insert, projection, remove, set, table } from "./projection.ts";
+
+const workspacesTable = table(
+  "workspaces",
+  {
+    id: "uuid",
+    organization_id: "uuid",
+    name: "text",
+    slug: "text",
+    owner_id: "uuid",
+    plan_type: "text",
+    created_at: "timestamptz",
+    updated_at: "timestamptz",
+    deleted_at: "timestamptz null",
+  },
+  ["id"],
+);
+const membershipsTable = table(
+  "workspace_memberships",
+  {
+    organization_id: "uuid",
+    workspace_id: "uuid",
+    user_id: "uuid",
+    role: "text",
+    invited_at: "timestamptz",
+    accepted_at: "timestamptz null",
+  },
+  ["workspace_id", "user_id"],
+);
+
+export const workspaces = projection({
+  name: "workspaces",
+  version: 1,
+  tables: [workspacesTable, membershipsTable],
+  of: [workspace],
+  when: {
+    WorkspaceCreated: ({ workspaceId, organizationId, name, slug, planType, ownerId, createdAt }) => [
+      insert(workspacesTable, {
+        id: workspaceId,
+        organization_id: organizationId,
+        name,
+        slug,
+        owner_id: ownerId,
+        plan_type: planType,
+        created_at: createdAt,
+        updated_at: createdAt,
+        deleted_at: null,
+      }),
+      insert(membershipsTable, {
+        organization_id: organizationId,
+        workspace_id: workspaceId,
+        user_id: ownerId,
+        role: "owner",
+        invited_at: createdAt,
+        accepted_at: createdAt,
+      }),
+    ],
+    WorkspaceRenamed: ({ workspaceId, name }, { metadata: { occurredAt } }) =>
+      set(workspacesTable, { id: workspaceId }, { name, updated_at: occurredAt }),
+    WorkspaceDeleted: ({ workspaceId }, { metadata: { occurredAt } }) =>
+      set(workspacesTable, { id: workspaceId }, { deleted_at: occurredAt, updated_at: occurredAt }),
+    MemberAdded: ({ organizationId, workspaceId, userId, role, invitedAt, acceptedAt }) =>
+      insert(membershipsTable, {
+        organization_id: organizationId,
+        workspace_id: workspaceId,
+        user_id: userId,
+        role,
+        invited_at: invitedAt,
+        accepted_at: acceptedAt,
+      }),
+    MemberInvited: ignore,
+    MemberRemoved: ({ workspaceId, userId }) =>
+      remove(membershipsTable, { workspace_id: workspaceId, user_id: userId }),
+    MemberRoleChanged: ({ workspaceId, userId, role }) =>
+      set(membershipsTable, { workspace_id: workspaceId, user_id: userId }, { role }),
+  },
+});
+
+export type WorkspaceRow = {
+  id: string;
+  name: string;
+  slug: string;
+  planType: "free" | "pro" | "enterprise";
+  organizationId: string;
+  role: WorkspaceRole;
+  createdAt: string;
+};
+
+const workspaceColumns = sql`w.id, w.name, w.slug, w.plan_type as "planType", w.organization_id as "organizationId",
+  coalesce(m.role, 'admin') as role, w.created_at as "createdAt"`;
+
+/** WS-03: those the user is a member of, and all of an organization the user is admin of. */
+const seenBy = (userId: string) => sql`
+  from read_model.workspaces w
+  left join read_model.workspace_memberships m on m.workspace_id = w.id and m.user_id = ${userId}
+  where w.deleted_at is null and (m.user_id is not null or w.organization_id in (
+    select organization_id from read_model.organization_memberships where user_id = ${userId} and role = 'admin'
+  ))`;
+
+export const workspacesOf = async (
+  read: Transaction,
+  userId: string,
+  { limit, offset }: Page,
+): Promise<Paged<WorkspaceRow>> => {
+  const rows = await query<WorkspaceRow>(
+    read,
+    sql`select ${workspaceColumns} ${seenBy(userId)} order by w.created_at, w.id limit ${limit} offset ${offset}`,
+  );
+  const [counted] = await query<{ total: number }>(read, sql`select count(*) as total ${seenBy(userId)}`);
+  return { rows, total: counted?.total ?? 0 };
+};
+
+export const workspaceById = async (
+  read: Transaction,
+  workspaceId: string,
+  userId: string,
+): Promise<WorkspaceRow | undefined> => {
+  const [row] = await query<WorkspaceRow>(
+    read,
+    sql`select ${workspaceColumns} ${seenBy(userId)} and w.id = ${workspaceId}`,
+  );
+  return row;
+};
+
+export type WorkspaceOfUser = { id: string; name: string; role: WorkspaceRole };
+
+/** AUTH-28: memberships alone, in the order they began. */
+export const membershipsOf = (read: Transaction, userId: string): Promise<WorkspaceOfUser[]> =>
+  query(
+    read,
+    sql`select w.id, w.name, m.role
+        from read_model.workspace_memberships m join read_model.workspaces w on w.id = m.workspace_id
+        where m.user_id = ${userId} and w.deleted_at is null
+        order by m.invited_at, w.id`,
+  );
+
+export type MemberRow = {
+  userId: string;
+  workspaceId: string;
+  role: WorkspaceRole;
+  invitedAt: string;
+  acceptedAt: string | null;
+};
+
+export const membersOf = async (
+  read: Transaction,
+  workspaceId: string,
+  { limit, offset }: Page,
+): Promise<Paged<MemberRow>> => {
+  const rows = await query<MemberRow>(
+    read,
+    sql`select user_id as "userId", workspace_id as "workspaceId", role, invited_at as "invitedAt",
+          accepted_at as "acceptedAt"
+        from read_model.workspace_memberships where workspace_id = ${workspaceId}
+        order by invited_at, user_id limit ${limit} offset ${offset}`,
+  );
+  const [counted] = await query<{ total: number }>(
+    read,
+    sql`select count(*) as total from read_model.workspace_memberships where workspace_id = ${workspaceId}`,
+  );
+  return { rows, total: counted?.total ?? 0 };
+};
