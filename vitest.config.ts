@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/globalSetup.ts"],
-    experimental: { viteModuleRunner: false },
+    // Node itself loads the files, as it does in production; a loader would only be needed for mocks.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
     pool: "forks",
     // Tests wait for databases and child processes more than they compute: two of them fill even a small machine.
     maxWorkers: Math.max(2, availableParallelism() - 1),
