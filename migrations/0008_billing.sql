@@ -28,7 +28,7 @@ create table read_model.credit_transactions (
   created_at timestamptz not null
 );
 create index ct_workspace_created on read_model.credit_transactions (workspace_id, created_at desc);
--- Events of one append share their commit position; the place within it puts them in order.
+-- The order of a ledger: every event has a commit position of its own, while instants may repeat.
 create unique index ct_workspace_position on read_model.credit_transactions (workspace_id, position desc);
 reset role;
 

@@ -1,0 +1,235 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openPool, type Pool, query, type Role, readAsTenant, type Tenant } from "../../src/platform/postgres.ts";
+import { identifier, type Sql, sql } from "../../src/platform/sql.ts";
+import { type TestDatabase, testDatabase } from "../support/database.ts";
+
+let database: TestDatabase;
+let api: Pool;
+let projector: Pool;
+
+const open = (role: Role): Pool =>
+  openPool({
+    url: database.url,
+    role,
+    max: 2,
+    idleTimeoutMs: 5_000,
+    statementTimeoutMs: 5_000,
+    onError: () => undefined,
+  });
+
+beforeAll(async () => {
+  database = await testDatabase();
+  api = open("everfold_api");
+  projector = open("everfold_projector");
+});
+afterAll(async () => {
+  await Promise.all([api.end(), projector.end()]);
+  await database.drop();
+});
+
+const readModels = [
+  "api_credentials",
+  "billing",
+  "credit_transactions",
+  "organization_memberships",
+  "organizations",
+  "refresh_tokens",
+  "users",
+  "workspace_memberships",
+  "workspaces",
+];
+
+describe("the catalogue", () => {
+  test("TEN-04: every read model has forced row-level security and a policy for each role", async () => {
+    const rows = await query(
+      projector,
+      sql`
+        select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced, relowner::regrole::text as owner,
+          array(select roles::text || ' ' || cmd from pg_policies where tablename = relname order by 1) as policies
+        from pg_class where relnamespace = 'read_model'::regnamespace and relkind in ('r', 'p', 'v', 'm') order by relname`,
+    );
+    const policies = ["{everfold_api} SELECT", "{everfold_projector} ALL"];
+    const secured = { enabled: true, forced: true, owner: "everfold_owner", policies };
+    expect(rows).toEqual(readModels.map((name) => ({ name, ...secured })));
+  });
+
+  test("BILL-08: the API may read read models and do nothing else to them", async () => {
+    const rows = await query(
+      projector,
+      sql`
+        select distinct grantee::regrole::text as role, privilege_type as privilege
+        from pg_class cross join lateral aclexplode(relacl)
+        where relnamespace = 'read_model'::regnamespace and grantee not in ('everfold_owner'::regrole, 'everfold_projector'::regrole)`,
+    );
+    expect(rows).toEqual([{ role: "everfold_api", privilege: "SELECT" }]);
+  });
+
+  test.each([
+    ["everfold_api", "runtime", "checkpoints", "SELECT"],
+    ["everfold_api", "runtime", "command_results", "INSERT SELECT UPDATE"],
+    ["everfold_api", "runtime", "stream_snapshots", "INSERT SELECT UPDATE"],
+    ["everfold_api", "vault", "subject_keys", "INSERT SELECT UPDATE"],
+    ["everfold_api", "vault", "signing_keys", "INSERT SELECT UPDATE"],
+    ["everfold_projector", "vault", "subject_keys", "INSERT SELECT UPDATE"],
+    ["everfold_projector", "runtime", "checkpoints", "DELETE INSERT SELECT UPDATE"],
+    ["everfold_projector", "read_model", "billing", "DELETE INSERT SELECT UPDATE"],
+  ])("%s may do to %s.%s: %s", async (role, schema, table, privileges) => {
+    const rows = await query(
+      projector,
+      sql`
+        select p as privilege from unnest(array['DELETE', 'INSERT', 'REFERENCES', 'SELECT', 'TRIGGER', 'TRUNCATE', 'UPDATE']) p
+        where has_table_privilege(${role}, ${`${schema}.${table}`}, p) order by p`,
+    );
+    expect(rows.map(({ privilege }) => privilege).join(" ")).toBe(privileges);
+  });
+
+  test("MIG-02: the indexes have their names", async () => {
+    const rows = await query<{ indexname: string }>(
+      projector,
+      sql`select indexname from pg_indexes where schemaname = 'read_model'`,
+    );
+    expect(rows.map(({ indexname }) => indexname)).toEqual(
+      expect.arrayContaining([
+        "users_email",
+        "workspaces_slug",
+        "workspaces_owner_id",
+        "wm_user_id",
+        "wm_workspace_id",
+        "rt_token_hash",
+        "rt_user_id",
+        "ac_workspace_id",
+        "ct_workspace_created",
+      ]),
+    );
+  });
+});
+
+/** Two organizations with a workspace and a member each; the guest is in the second workspace but not its organization. */
+const world = {
+  red: { organization: randomUUID(), workspace: randomUUID(), user: randomUUID() },
+  blue: { organization: randomUUID(), workspace: randomUUID(), user: randomUUID() },
+  guest: randomUUID(),
+};
+
+const belongings = ({ organization, workspace, user }: (typeof world)["red"]): Sql[] => [
+  sql`insert into read_model.users values (${user}, 'e', 'n', null, 0, now(), now())`,
+  sql`insert into read_model.organizations values (${organization}, 'n', ${organization}, true, ${user}, now(), now())`,
+  sql`insert into read_model.organization_memberships values (${organization}, ${user}, 'owner', now())`,
+  sql`insert into read_model.workspaces
+    values (${workspace}, ${organization}, 'n', ${workspace}, ${user}, 'free', now(), now(), null)`,
+  sql`insert into read_model.workspace_memberships values (${organization}, ${workspace}, ${user}, 'owner', now(), now())`,
+  sql`insert into read_model.refresh_tokens values (${user}, ${user}, ${user}, 0, ${user}, now(), null, now())`,
+  sql`insert into read_model.api_credentials
+    values (${workspace}, ${organization}, ${workspace}, 'p', 'n', '••••', ${user}, now(), null, null)`,
+  sql`insert into read_model.billing values (${workspace}, ${organization}, 'free', 5, 0, now(), now())`,
+  sql`insert into read_model.credit_transactions
+    values (${workspace}, ${organization}, ${workspace}, 5, 'purchase', 'd', null, 1, now())`,
+];
+
+describe("what a tenant sees", () => {
+  const { red, blue, guest } = world;
+
+  beforeAll(async () => {
+    for (const statement of [...belongings(red), ...belongings(blue)]) await query(projector, statement);
+    await query(projector, sql`insert into read_model.users values (${guest}, 'e', 'n', null, 0, now(), now())`);
+    await query(
+      projector,
+      sql`insert into read_model.workspace_memberships
+        values (${blue.organization}, ${blue.workspace}, ${guest}, 'viewer', now(), null)`,
+    );
+  });
+
+  const seenBy = (tenant: Tenant, table: string): Promise<string[]> =>
+    readAsTenant(api, tenant, async (tx) => {
+      const columns = await query<{ id: string }>(
+        tx,
+        table.endsWith("memberships")
+          ? sql`select user_id as id from ${identifier("read_model", table)} order by id`
+          : sql`select ${identifier(table === "billing" ? "workspace_id" : "id")} as id
+              from ${identifier("read_model", table)} order by id`,
+      );
+      return columns.map(({ id }) => id);
+    });
+  const sorted = (...ids: string[]) => ids.toSorted();
+
+  test.each(readModels)("nobody sees nothing of %s", async (table) => {
+    expect(await seenBy({}, table)).toEqual([]);
+  });
+
+  test("a user sees themself, their organizations, workspaces, memberships and tokens", async () => {
+    const tenant = { userId: red.user };
+    expect(await seenBy(tenant, "users")).toEqual([red.user]);
+    expect(await seenBy(tenant, "organizations")).toEqual([red.organization]);
+    expect(await seenBy(tenant, "organization_memberships")).toEqual([red.user]);
+    expect(await seenBy(tenant, "workspaces")).toEqual([red.workspace]);
+    expect(await seenBy(tenant, "workspace_memberships")).toEqual([red.user]);
+    expect(await seenBy(tenant, "refresh_tokens")).toEqual([red.user]);
+  });
+
+  test("a guest sees the workspace, and of its members only themself until they are in it", async () => {
+    expect(await seenBy({ userId: guest }, "workspaces")).toEqual([blue.workspace]);
+    expect(await seenBy({ userId: guest }, "organizations")).toEqual([]);
+    expect(await seenBy({ userId: guest }, "workspace_memberships")).toEqual([guest]);
+  });
+
+  test("within an organization one sees it, its members and its workspaces", async () => {
+    const tenant = { organizationId: blue.organization };
+    expect(await seenBy(tenant, "organizations")).toEqual([blue.organization]);
+    expect(await seenBy(tenant, "organization_memberships")).toEqual([blue.user]);
+    expect(await seenBy(tenant, "users")).toEqual([blue.user]);
+    expect(await seenBy(tenant, "workspaces")).toEqual([blue.workspace]);
+  });
+
+  test("within a workspace one sees it and its members, also those from elsewhere", async () => {
+    const tenant = { workspaceId: blue.workspace };
+    expect(await seenBy(tenant, "workspaces")).toEqual([blue.workspace]);
+    expect(await seenBy(tenant, "workspace_memberships")).toEqual(sorted(blue.user, guest));
+    expect(await seenBy(tenant, "users")).toEqual(sorted(blue.user, guest));
+  });
+
+  test.each(["billing", "credit_transactions", "api_credentials"])(
+    "%s shows itself only to the workspace in its own organization",
+    async (table) => {
+      const { organization: organizationId, workspace: workspaceId, user: userId } = red;
+      expect(await seenBy({ organizationId, workspaceId }, table)).toEqual([workspaceId]);
+      expect(await seenBy({ organizationId, userId }, table)).toEqual([]);
+      expect(await seenBy({ workspaceId, userId }, table)).toEqual([]);
+      expect(await seenBy({ organizationId: blue.organization, workspaceId }, table)).toEqual([]);
+    },
+  );
+});
+
+test("BILL-07: no balance is below zero", async () => {
+  const [workspace, organization] = [randomUUID(), randomUUID()];
+  const overdrawn = sql`insert into read_model.billing values (${workspace}, ${organization}, 'free', -1, 0, now(), now())`;
+  await expect(query(projector, overdrawn)).rejects.toMatchObject({ code: "23514" });
+});
+
+test("BILL-08: the API can neither change nor remove a transaction", async () => {
+  for (const statement of [
+    sql`update read_model.credit_transactions set amount = 0`,
+    sql`delete from read_model.credit_transactions`,
+    sql`truncate read_model.credit_transactions`,
+    sql`insert into read_model.credit_transactions select * from read_model.credit_transactions`,
+  ])
+    await expect(query(api, statement)).rejects.toMatchObject({ code: "42501" });
+});
+
+test("BILL-09: a transaction is one of five kinds", async () => {
+  const id = randomUUID();
+  const gift = sql`insert into read_model.credit_transactions
+    values (${id}, ${id}, ${id}, 5, 'gift', 'd', null, 1, now())`;
+  await expect(query(projector, gift)).rejects.toMatchObject({ code: "23514" });
+});
+
+test("nobody can delete a key of the vault", async () => {
+  for (const pool of [api, projector])
+    await expect(query(pool, sql`delete from vault.subject_keys`)).rejects.toMatchObject({ code: "42501" });
+});
+
+test("ES-05: the projector can fill a read model anew beside the live one, where the API does not look", async () => {
+  await query(projector, sql`create table rebuild.users (like read_model.users including all)`);
+  await expect(query(api, sql`select * from rebuild.users`)).rejects.toMatchObject({ code: "42501" });
+  await query(projector, sql`drop table rebuild.users`);
+});
