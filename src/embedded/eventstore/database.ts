@@ -1,0 +1,119 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+const applicationId = 0x45_46_45_53;
+const schemaVersion = 1;
+const lockWaitMs = 500;
+
+const schema = `
+  create table streams (
+    id integer primary key,
+    name text not null unique
+  ) strict;
+  create table events (
+    position integer primary key,
+    stream integer not null,
+    revision integer not null,
+    id text not null,
+    type text not null,
+    is_json integer not null,
+    created_ms integer not null,
+    data blob,
+    metadata blob
+  ) strict;
+  create unique index events_by_stream on events (stream, revision);
+  pragma application_id = ${applicationId};
+  pragma user_version = ${schemaVersion};
+`;
+
+/** The folder cannot be served: in use, damaged, or written by another version. The message is meant for a person. */
+export class DatabaseUnusableError extends Error {}
+
+/**
+ * Opens the database of `directory`, creating it when there was none, and holds it exclusively until it is closed or the process dies.
+ * Throws `DatabaseUnusableError` rather than starting anew beside damaged data.
+ */
+export function openDatabase(directory: string): DatabaseSync {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const file = join(directory, "events.db");
+  if (!existsSync(file)) createDatabase(directory, file);
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file, { timeout: lockWaitMs });
+    configure(database);
+    verify(database);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw asUnusable(error, file);
+  }
+}
+
+// The file appears under its name only when it is complete, so that an empty or half-made file always means damage.
+function createDatabase(directory: string, file: string): void {
+  if (existsSync(`${file}-wal`)) {
+    throw new DatabaseUnusableError(
+      `${file} is missing although its write-ahead log is there: the database is damaged.`,
+    );
+  }
+  const draft = join(directory, `events.db.${process.pid}.new`);
+  rmSync(draft, { force: true });
+  const database = new DatabaseSync(draft);
+  database.exec(schema);
+  database.close();
+  syncToDisk(draft);
+  renameSync(draft, file);
+  syncToDisk(directory);
+}
+
+function syncToDisk(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function configure(database: DatabaseSync): void {
+  database.exec(`
+    pragma locking_mode = exclusive;
+    pragma journal_mode = wal;
+    pragma synchronous = full;
+    pragma wal_autocheckpoint = 4000;
+    pragma journal_size_limit = 67108864;
+    pragma cache_size = -32768;
+    pragma temp_store = memory;
+  `);
+}
+
+// Touches the root of each tree and its newest leaf: cheap at any size, and enough to notice a cut-off or overwritten file.
+function verify(database: DatabaseSync): void {
+  const application = database.prepare("pragma application_id").get()?.["application_id"];
+  const version = database.prepare("pragma user_version").get()?.["user_version"];
+  if (application !== applicationId) throw new DatabaseUnusableError("it is not an event store database.");
+  if (version !== schemaVersion)
+    throw new DatabaseUnusableError(`it has format ${version}, this version reads ${schemaVersion}.`);
+  database.prepare("select * from events order by position desc limit 1").get();
+  database
+    .prepare("select * from events indexed by events_by_stream order by stream desc, revision desc limit 1")
+    .get();
+  database.prepare("select * from streams order by id desc limit 1").get();
+}
+
+const sqliteBusy = 5;
+
+/** SQLite's primary result code, or undefined for errors that are not SQLite's. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
+  return error.errcode & 0xff;
+}
+
+function asUnusable(error: unknown, file: string): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  if (sqliteCode(error) === sqliteBusy) {
+    return new DatabaseUnusableError(`${file} is in use by another event store process.`);
+  }
+  return new DatabaseUnusableError(`${file} cannot be used: ${message}`, { cause: error });
+}

@@ -1,0 +1,192 @@
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import { LRUCache } from "lru-cache";
+import { noRevision, type ProposedEvent, type RecordedEvent } from "./event.ts";
+
+const headsMax = 50_000;
+const pageBytesMax = 4 * 1024 * 1024;
+
+export type Direction = "forwards" | "backwards";
+
+/** The last revision of a stream; the tombstone's when it is tombstoned, -1 when it has no event. */
+export type StreamHead = { readonly id: number | undefined; readonly revision: number };
+
+export type CommittedId = { readonly stream: number; readonly revision: number; readonly position: number };
+
+export type Log = {
+  readonly lastPosition: number;
+  head(stream: string): StreamHead;
+  /** Runs `work` in one durable transaction and returns the events it wrote. All or nothing is kept. */
+  transaction(work: () => void): RecordedEvent[];
+  /** Writes one event; only inside a transaction. */
+  write(stream: string, revision: number, event: ProposedEvent): RecordedEvent;
+  eventAt(stream: string, revision: number): RecordedEvent | undefined;
+  /** Up to `limit` events of a stream, inclusive of `from`; fewer when they are large, and none only at the end. */
+  streamPage(stream: string, from: number, direction: Direction, limit: number): RecordedEvent[];
+  /** As `streamPage`, over all streams in commit order. */
+  allPage(from: number, direction: Direction, limit: number): RecordedEvent[];
+  /** The ids of the newest events, oldest first. */
+  recentIds(limit: number): Iterable<{ readonly id: string } & CommittedId>;
+  close(): void;
+};
+
+/** The one append-only table of all events. Reads and writes are synchronous, so that none sees half a transaction. */
+export function openLog(database: DatabaseSync, now: () => number = Date.now): Log {
+  const statements = prepare(database);
+  const heads = new LRUCache<string, StreamHead>({ max: headsMax });
+  let lastPosition = newestPosition(statements);
+  let written: RecordedEvent[] = [];
+
+  const head = (stream: string): StreamHead => {
+    const cached = heads.get(stream);
+    if (cached !== undefined) return cached;
+    const found = findHead(statements, stream);
+    heads.set(stream, found);
+    return found;
+  };
+
+  const write = (stream: string, revision: number, event: ProposedEvent): RecordedEvent => {
+    const id = head(stream).id ?? Number(statements.insertStream.run(stream).lastInsertRowid);
+    const position = lastPosition + 1;
+    const { id: eventId, type, isJson, data, metadata } = event;
+    const createdMs = now();
+    statements.insertEvent.run(position, id, revision, eventId, type, isJson ? 1 : 0, createdMs, data, metadata);
+    lastPosition = position;
+    heads.set(stream, { id, revision });
+    const recorded = { id: eventId, type, isJson, data, metadata, position, stream, revision, createdMs };
+    written.push(recorded);
+    return recorded;
+  };
+
+  const rollback = () => {
+    if (database.isTransaction) database.exec("rollback");
+    heads.clear();
+    lastPosition = newestPosition(statements);
+  };
+
+  return {
+    get lastPosition() {
+      return lastPosition;
+    },
+    head,
+    write,
+    transaction(work) {
+      written = [];
+      try {
+        statements.begin.run();
+        work();
+        statements.commit.run();
+        return written;
+      } catch (error) {
+        rollback();
+        throw error;
+      } finally {
+        written = [];
+      }
+    },
+    eventAt: (stream, revision) => {
+      const { id } = head(stream);
+      if (id === undefined) return undefined;
+      return collect(statements.streamForwards.iterate(id, revision, 1)).find((event) => event.revision === revision);
+    },
+    streamPage: (stream, from, direction, limit) => {
+      const { id } = head(stream);
+      if (id === undefined) return [];
+      const statement = direction === "forwards" ? statements.streamForwards : statements.streamBackwards;
+      return collect(statement.iterate(id, from, limit));
+    },
+    allPage: (from, direction, limit) => {
+      const statement = direction === "forwards" ? statements.allForwards : statements.allBackwards;
+      return collect(statement.iterate(from, limit));
+    },
+    *recentIds(limit) {
+      for (const row of statements.recentIds.iterate(lastPosition - limit)) yield committedId(row);
+    },
+    close: () => database.close(),
+  };
+}
+
+function prepare(database: DatabaseSync) {
+  const columns = "e.position, s.name, e.revision, e.id, e.type, e.is_json, e.created_ms, e.data, e.metadata";
+  const joined = `select ${columns} from events e join streams s on s.id = e.stream`;
+  return {
+    begin: database.prepare("begin immediate"),
+    commit: database.prepare("commit"),
+    insertStream: database.prepare("insert into streams (name) values (?)"),
+    insertEvent: database.prepare(
+      `insert into events (position, stream, revision, id, type, is_json, created_ms, data, metadata)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    streamId: database.prepare("select id from streams where name = ?"),
+    streamRevision: database.prepare("select max(revision) as revision from events where stream = ?"),
+    lastPosition: database.prepare("select max(position) as position from events"),
+    recentIds: database.prepare(
+      "select id, stream, revision, position from events where position > ? order by position",
+    ),
+    streamForwards: database.prepare(`${joined} where e.stream = ? and e.revision >= ? order by e.revision limit ?`),
+    streamBackwards: database.prepare(
+      `${joined} where e.stream = ? and e.revision <= ? order by e.revision desc limit ?`,
+    ),
+    allForwards: database.prepare(`${joined} where e.position >= ? order by e.position limit ?`),
+    allBackwards: database.prepare(`${joined} where e.position <= ? order by e.position desc limit ?`),
+  };
+}
+
+type Statements = { readonly [name in keyof ReturnType<typeof prepare>]: StatementSync };
+type Row = Record<string, SQLOutputValue>;
+
+function newestPosition(statements: Statements): number {
+  const position = statements.lastPosition.get()?.["position"];
+  return typeof position === "number" ? position : 0;
+}
+
+function findHead(statements: Statements, stream: string): StreamHead {
+  const id = statements.streamId.get(stream)?.["id"];
+  if (typeof id !== "number") return { id: undefined, revision: noRevision };
+  const revision = statements.streamRevision.get(id)?.["revision"];
+  return { id, revision: typeof revision === "number" ? revision : noRevision };
+}
+
+function collect(rows: Iterable<Row>): RecordedEvent[] {
+  const page: RecordedEvent[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const event = recordedEvent(row);
+    page.push(event);
+    bytes += event.data.length + event.metadata.length;
+    if (bytes >= pageBytesMax) break;
+  }
+  return page;
+}
+
+const recordedEvent = (row: Row): RecordedEvent => ({
+  position: integer(row["position"]),
+  stream: text(row["name"]),
+  revision: integer(row["revision"]),
+  id: text(row["id"]),
+  type: text(row["type"]),
+  isJson: row["is_json"] === 1,
+  createdMs: integer(row["created_ms"]),
+  data: bytes(row["data"]),
+  metadata: bytes(row["metadata"]),
+});
+
+const committedId = (row: Row) => ({
+  id: text(row["id"]),
+  stream: integer(row["stream"]),
+  revision: integer(row["revision"]),
+  position: integer(row["position"]),
+});
+
+const empty = new Uint8Array();
+
+function integer(value: SQLOutputValue | undefined): number {
+  if (typeof value !== "number") throw new TypeError(`The database holds ${typeof value} where a number belongs.`);
+  return value;
+}
+
+function text(value: SQLOutputValue | undefined): string {
+  if (typeof value !== "string") throw new TypeError(`The database holds ${typeof value} where text belongs.`);
+  return value;
+}
+
+const bytes = (value: SQLOutputValue | undefined): Uint8Array => (value instanceof Uint8Array ? value : empty);

@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ReadReq, ReadResp } from "@eventstore/db-client/generated/streams_pb.js";
+import type { ServerWritableStream } from "@grpc/grpc-js";
+import { streamDeleted } from "./errors.ts";
+import { createFilter } from "./filters.ts";
+import { type ResolveLink, withoutLinks } from "./links.ts";
+import { createOutgoing, type Outgoing } from "./outgoing.ts";
+import {
+  caughtUpResponse,
+  checkpointResponse,
+  confirmationResponse,
+  eventResponse,
+  streamNotFoundResponse,
+} from "./readResponses.ts";
+import type { ReadRange, Reads } from "./reads.ts";
+import { type ReadRequest, readRequest } from "./requests.ts";
+import type { Subscriber, Subscriptions } from "./subscriptions.ts";
+
+export type ReadCall = ServerWritableStream<ReadReq, ReadResp>;
+
+/** Answers one Read call: a read that ends, or a subscription that lasts as long as its caller. */
+export function createReadHandler(reads: Reads, subscriptions: Subscriptions, resolveLink: ResolveLink) {
+  return async (call: ReadCall): Promise<void> => {
+    const request = readRequest(call.request);
+    const outgoing = createOutgoing<ReadResp>(call);
+    const resolve = request.resolveLinks ? resolveLink : withoutLinks;
+    if (request.count === undefined) await subscribe(request, toSubscriber(outgoing, resolve));
+    else
+      await read(
+        request,
+        { from: request.from, direction: request.direction, count: request.count },
+        resolve,
+        outgoing,
+      );
+    if (!outgoing.isGone) call.end();
+  };
+
+  async function subscribe({ stream, from, filter }: ReadRequest, subscriber: Subscriber): Promise<void> {
+    if (stream === undefined) await subscriptions.toAll(from, filter, subscriber);
+    else await subscriptions.toStream(stream, from, subscriber);
+  }
+
+  async function read(
+    request: ReadRequest,
+    range: ReadRange,
+    resolve: ResolveLink,
+    outgoing: Outgoing<ReadResp>,
+  ): Promise<void> {
+    const { stream, filter } = request;
+    const state = stream === undefined ? "present" : reads.stateOf(stream);
+    if (stream !== undefined && state === "tombstoned") throw streamDeleted(stream);
+    if (stream !== undefined && state === "absent") {
+      await outgoing.send(streamNotFoundResponse(stream));
+      return;
+    }
+    const pages =
+      stream === undefined
+        ? reads.all(range, filter === undefined ? undefined : createFilter(filter))
+        : reads.stream(stream, range);
+    for (const page of pages) {
+      for (const event of page) {
+        const slowness = outgoing.send(eventResponse(resolve(event)));
+        if (slowness !== undefined) await slowness;
+        if (outgoing.isGone) return;
+      }
+      // Appends and other readers get their turn between two pages, however fast this reader is.
+      await nextTurn();
+    }
+  }
+}
+
+const toSubscriber = (outgoing: Outgoing<ReadResp>, resolve: ResolveLink): Subscriber => ({
+  get isGone() {
+    return outgoing.isGone;
+  },
+  onGone: outgoing.onGone,
+  confirmed: () => outgoing.send(confirmationResponse(randomUUID())),
+  event: (event) => outgoing.send(eventResponse(resolve(event))),
+  checkpoint: (position) => outgoing.send(checkpointResponse(position)),
+  caughtUp: () => outgoing.send(caughtUpResponse()),
+});

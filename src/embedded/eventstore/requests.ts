@@ -1,0 +1,136 @@
+import type { StreamIdentifier, UUID } from "@eventstore/db-client/generated/shared_pb.js";
+import type { AppendReq, BatchAppendReq, ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
+import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "./errors.ts";
+import type { ExpectedRevision, ProposedEvent } from "./event.ts";
+import type { FilterRequest } from "./filters.ts";
+import type { Direction } from "./log.ts";
+import type { From } from "./reads.ts";
+
+export type ReadRequest = {
+  /** Undefined for all streams. */
+  readonly stream: string | undefined;
+  readonly from: From;
+  readonly direction: Direction;
+  readonly resolveLinks: boolean;
+  /** Undefined for a subscription. */
+  readonly count: number | undefined;
+  readonly filter: FilterRequest | undefined;
+};
+
+const windowDefault = 32;
+const nilId = "00000000-0000-0000-0000-000000000000";
+const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Unsigned 64-bit numbers beyond every revision all mean the same: past the end. */
+const integer = (text: string): number => Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+
+export function streamName(identifier: StreamIdentifier | undefined): string {
+  const name = Buffer.from(identifier?.getStreamName_asU8() ?? []).toString();
+  if (name === "") throw unknownError("The stream has no name.");
+  return name;
+}
+
+/** As `streamName`, for requests that write; nobody writes to `$all`. */
+export function writableStreamName(identifier: StreamIdentifier | undefined): string {
+  const name = streamName(identifier);
+  if (name === "$all") throw accessDenied();
+  return name;
+}
+
+type RevisionOptions = {
+  hasRevision(): boolean;
+  getRevision(): string;
+  hasNoStream(): boolean;
+  hasAny(): boolean;
+  hasStreamExists(): boolean;
+};
+
+export function expectedRevision(options: RevisionOptions): ExpectedRevision {
+  if (options.hasRevision()) return integer(options.getRevision());
+  return expectedState(options);
+}
+
+export function batchExpectedRevision(options: BatchAppendReq.Options): ExpectedRevision {
+  if (options.hasStreamPosition()) return integer(options.getStreamPosition());
+  return expectedState(options);
+}
+
+function expectedState(options: Omit<RevisionOptions, "hasRevision" | "getRevision">): ExpectedRevision {
+  if (options.hasNoStream()) return "no_stream";
+  if (options.hasAny()) return "any";
+  if (options.hasStreamExists()) return "stream_exists";
+  throw invalidArgument("The expected stream revision is missing.");
+}
+
+/** The text form of an id, whichever way it was sent. */
+export function uuid(message: UUID | undefined): string {
+  const structured = message?.getStructured();
+  if (structured === undefined) return (message?.getString() ?? "").toLowerCase();
+  const half = (bits: string) => BigInt.asUintN(64, BigInt(bits)).toString(16).padStart(16, "0");
+  const hex = half(structured.getMostSignificantBits()) + half(structured.getLeastSignificantBits());
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+export function proposedEvent(message: AppendReq.ProposedMessage | BatchAppendReq.ProposedMessage): ProposedEvent {
+  const properties = message.getMetadataMap();
+  const type = properties.get("type");
+  const contentType = properties.get("content-type");
+  if (type === undefined || contentType === undefined) throw missingRequiredMetadata();
+  const id = uuid(message.getId());
+  if (type === "") throw unknownError("The event has no type.");
+  if (id === nilId || !idShape.test(id)) throw unknownError("The event id is missing or no UUID.");
+  return {
+    id,
+    type,
+    isJson: contentType === "application/json",
+    data: message.getData_asU8(),
+    metadata: message.getCustomMetadata_asU8(),
+  };
+}
+
+export function readRequest(message: ReadReq): ReadRequest {
+  const options = message.getOptions();
+  if (options === undefined) throw invalidArgument("The read has no options.");
+  const isSubscription = options.hasSubscription();
+  if (!isSubscription && !options.hasCount()) throw invalidArgument("The read has neither a count nor a subscription.");
+  const direction = options.getReadDirection() === 1 ? "backwards" : "forwards";
+  if (isSubscription && direction === "backwards") throw invalidArgument("A subscription goes forwards.");
+  const filter = filterRequest(options.getFilter());
+  if (filter !== undefined && options.hasStream()) throw invalidArgument("A stream is read without a filter.");
+  return {
+    ...readTarget(options),
+    direction,
+    resolveLinks: options.getResolveLinks(),
+    count: isSubscription ? undefined : integer(options.getCount()),
+    filter,
+  };
+}
+
+function readTarget(options: ReadReq.Options): { readonly stream: string | undefined; readonly from: From } {
+  const stream = options.getStream();
+  if (stream !== undefined) {
+    const name = streamName(stream.getStreamIdentifier());
+    if (stream.hasRevision()) return { stream: name, from: integer(stream.getRevision()) };
+    return { stream: name, from: stream.hasEnd() ? "end" : "start" };
+  }
+  const all = options.getAll();
+  if (all === undefined) throw invalidArgument("The read names neither a stream nor all streams.");
+  const position = all.getPosition();
+  if (position !== undefined) return { stream: undefined, from: integer(position.getCommitPosition()) };
+  return { stream: undefined, from: all.hasEnd() ? "end" : "start" };
+}
+
+function filterRequest(filter: ReadReq.Options.FilterOptions | undefined): FilterRequest | undefined {
+  if (filter === undefined) return undefined;
+  const expression = filter.getStreamIdentifier() ?? filter.getEventType();
+  if (expression === undefined) throw invalidArgument("The filter is empty.");
+  if (!filter.hasMax() && !filter.hasCount()) throw invalidArgument("The filter has no window.");
+  const multiplier = filter.getCheckpointintervalmultiplier();
+  if (multiplier < 1) throw invalidArgument("The checkpoint interval multiplier must be at least 1.");
+  return {
+    on: filter.hasStreamIdentifier() ? "stream" : "type",
+    regex: expression.getRegex(),
+    prefixes: expression.getPrefixList(),
+    checkpointInterval: multiplier * (filter.hasMax() ? Math.max(1, filter.getMax()) : windowDefault),
+  };
+}
