@@ -18,8 +18,10 @@ const RETRY_DELAY_MIN_MS = 50;
 const RETRY_DELAY_MAX_MS = 5_000;
 const FAST_SHUTDOWN_MS = 20_000;
 
-/** What passes by itself: the last processes of a server that was killed, or a port taken between choice and use. */
-const passing = /pre-existing shared memory block|Address already in use/;
+/** What passes by itself: the last processes of a server that was killed are still there. */
+const isPassing = (error: unknown) => /pre-existing shared memory block/.test(String(error));
+/** Somebody took the port between our choice and the server's use of it. */
+const isPortTaken = (error: unknown) => /Address already in use/.test(String(error));
 
 /**
  * Runs a Postgres under `directory` for as long as this process lives; makes the database cluster at the first start.
@@ -56,7 +58,8 @@ const firstLaunch = async (
   try {
     return { port, postmaster: await launch(cluster, port, onLog) };
   } catch (error) {
-    if (attempt === START_ATTEMPTS_MAX || !passing.test(String(error))) throw error;
+    const mayPass = isPassing(error) || (wantedPort === undefined && isPortTaken(error));
+    if (!mayPass || attempt === START_ATTEMPTS_MAX) throw error;
     await delay(RETRY_DELAY_MIN_MS * attempt);
     return firstLaunch(cluster, wantedPort, onLog, attempt + 1);
   }
