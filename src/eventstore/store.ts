@@ -1,4 +1,6 @@
 import type { Metadata } from "../kernel/decider.ts";
+import { Unavailable } from "../platform/unavailable.ts";
+import { Unavailable } from "../platform/unavailable.ts";
 
 /** An event as its store holds it: personal fields encrypted, version as written. */
 export type StoredEvent = {
@@ -35,9 +37,17 @@ export type EventStore = {
   head(): Promise<bigint>;
   /**
    * Everything after `after` (exclusive; -1 for all) in streams of these categories, in commit order, for ever.
-   * Reconnects by itself from the last item given; ends only when `signal` is aborted.
+   * Reconnects by itself from the last item given; ends only when `signal` is aborted. `onDisconnect` hears when that
+   * becomes necessary: until the next `caughtUp` the follower may be behind without knowing it.
    */
-  follow(options: { after: bigint; categories: readonly string[]; signal: AbortSignal }): AsyncIterable<Followed>;
+  follow(options: {
+    after: bigint;
+    categories: readonly string[];
+    signal: AbortSignal;
+    onDisconnect?: () => void;
+  }): AsyncIterable<Followed>;
+  /** Whether the store answers just now. */
+  isReachable(): Promise<boolean>;
 };
 
 /** `passed`: everything up to this position was looked at, wanted or not. `caughtUp`: what follows is live. */
@@ -46,7 +56,7 @@ export type Followed =
   | { kind: "passed"; position: bigint }
   | { kind: "caughtUp" };
 
-export class EventStoreUnavailable extends Error {
+export class EventStoreUnavailable extends Unavailable {
   override readonly name = "EventStoreUnavailable";
 }
 

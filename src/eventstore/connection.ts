@@ -1,0 +1,123 @@
+import {
+  AccessDeniedError,
+  CancelledError,
+  DeadlineExceededError,
+  EventStoreDBClient,
+  NotLeaderError,
+  TimeoutError,
+  UnavailableError,
+  UnknownError,
+} from "@eventstore/db-client";
+import { type ChannelInterface, connectivityState } from "@grpc/grpc-js";
+import { type BatchAppend, openBatchAppend } from "./batchAppend.ts";
+import { EventStoreUnavailable } from "./store.ts";
+
+const connectTimeoutMs = 3_000;
+/** After a failed attempt everyone is told so for this long, instead of each trying again. */
+const failureTtlMs = 100;
+const keepAliveMs = 10_000;
+
+/** One connection to the event store, made again when it breaks. Every use begins with one of the first two. */
+export type Connection = {
+  /** A client whose connection stands. Throws `EventStoreUnavailable`; nothing has been sent then. */
+  client(): Promise<EventStoreDBClient>;
+  /** The same, with the call that appends travel over. */
+  appends(): Promise<BatchAppend>;
+  /** Told by whoever saw this client's connection fail: the next use gets a new one. */
+  failed(client: EventStoreDBClient): void;
+  close(): Promise<void>;
+};
+
+export const connectTo = (url: string, options: { appendTimeoutMs: number }): Connection => {
+  let generation = 0;
+  let client = newClient(url, generation);
+  let connected: Promise<EventStoreDBClient> | undefined;
+  let appends: Promise<BatchAppend> | undefined;
+
+  const failed = (which: EventStoreDBClient) => {
+    if (which !== client) return;
+    generation += 1;
+    client = newClient(url, generation);
+    connected = undefined;
+    appends = undefined;
+  };
+
+  const connect = async (which: EventStoreDBClient): Promise<EventStoreDBClient> => {
+    try {
+      await standing(await channelOf.call(which));
+      return which;
+    } catch (error) {
+      setTimeout(() => failed(which), failureTtlMs).unref();
+      throw isUnavailability(error) ? new EventStoreUnavailable("no connection", { cause: error }) : error;
+    }
+  };
+
+  const open = async (): Promise<BatchAppend> => {
+    const which = await current();
+    return openBatchAppend(which, { timeoutMs: options.appendTimeoutMs, onEnd: () => failed(which) });
+  };
+
+  const current = () => {
+    connected ??= connect(client);
+    return connected;
+  };
+
+  return {
+    client: current,
+    appends() {
+      appends ??= open().catch((error: unknown) => {
+        appends = undefined;
+        throw error;
+      });
+      return appends;
+    },
+    failed,
+    close: () => client.dispose(),
+  };
+};
+
+/**
+ * gRPC shares its sockets, and how long it waits before it connects again (up to two minutes), between channels of
+ * equal options. Every generation's interval differs by a millisecond: it starts with a socket of its own, at once.
+ */
+const newClient = (url: string, generation: number): EventStoreDBClient => {
+  const interval = keepAliveMs + (generation % 1_000);
+  const separator = url.includes("?") ? "&" : "?";
+  return EventStoreDBClient.connectionString(
+    /keep_?-?alive_?-?interval=/i.test(url) ? url : `${url}${separator}keepAliveInterval=${interval}`,
+  );
+};
+
+function channelOf(this: EventStoreDBClient): Promise<ChannelInterface> {
+  return this.getChannel();
+}
+
+/** Resolves when the channel can carry a call, rejects as soon as an attempt to connect has failed. */
+const standing = async (channel: ChannelInterface): Promise<void> => {
+  const deadline = Date.now() + connectTimeoutMs;
+  for (;;) {
+    const state = channel.getConnectivityState(true);
+    if (state === connectivityState.READY) return;
+    if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN)
+      throw new EventStoreUnavailable("the event store does not accept connections");
+    await new Promise<void>((resolve, reject) => {
+      channel.watchConnectivityState(state, deadline, (late) =>
+        late ? reject(new EventStoreUnavailable("connecting took too long", { cause: late })) : resolve(),
+      );
+    });
+  }
+};
+
+const outages = [
+  UnavailableError,
+  CancelledError,
+  TimeoutError,
+  DeadlineExceededError,
+  NotLeaderError,
+  UnknownError,
+  EventStoreUnavailable,
+];
+
+/** Whether trying again may help. */
+export const isUnavailability = (error: unknown): boolean =>
+  !(error instanceof AccessDeniedError) && outages.some((outage) => error instanceof outage);

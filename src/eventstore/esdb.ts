@@ -1,0 +1,92 @@
+import {
+  BACKWARDS,
+  END,
+  type EventStoreDBClient,
+  FORWARDS,
+  type ReadStreamOptions,
+  START,
+  StreamNotFoundError,
+} from "@eventstore/db-client";
+import { connectTo, isUnavailability } from "./connection.ts";
+import { followOver, storedEvent } from "./follow.ts";
+import { type EventStore, EventStoreUnavailable } from "./store.ts";
+
+/** The store itself gives up a write after two seconds; what is not answered by then hangs on the connection. */
+const appendTimeoutMs = 4_000;
+/** How long a read may stay silent before its connection counts as broken. */
+const readSilenceMs = 5_000;
+
+/** The port over EventStoreDB's own client, for any store that speaks its protocol. */
+export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): Promise<void> } => {
+  const connection = connectTo(url, { appendTimeoutMs });
+
+  /** Runs a read on a connection that stands, and says in the port's words when it does not any more. */
+  async function* reading<T>(open: (client: EventStoreDBClient) => AsyncIterable<T> & Cancellable): AsyncGenerator<T> {
+    const client = await connection.client();
+    const events = open(client);
+    let silence: NodeJS.Timeout | undefined;
+    const listen = () => {
+      clearTimeout(silence);
+      silence = setTimeout(
+        () => events.destroy(new EventStoreUnavailable("the event store went silent")),
+        readSilenceMs,
+      );
+    };
+    try {
+      listen();
+      for await (const event of events) {
+        clearTimeout(silence);
+        yield event;
+        listen();
+      }
+    } catch (error) {
+      if (error instanceof StreamNotFoundError) return;
+      if (!isUnavailability(error)) throw error;
+      connection.failed(client);
+      throw new EventStoreUnavailable("the event store cannot be read", { cause: error });
+    } finally {
+      clearTimeout(silence);
+      void events.cancel().catch(() => undefined);
+    }
+  }
+
+  const readStream = (stream: string, options: ReadStreamOptions) =>
+    reading((client) => client.readStream(stream, options));
+
+  return {
+    async append(stream, events, expected) {
+      const appends = await connection.appends();
+      return appends.append(stream, events, expected);
+    },
+    async *read(stream, from = 0n, count = Number.MAX_SAFE_INTEGER) {
+      const options = { direction: FORWARDS, fromRevision: from === 0n ? START : from, maxCount: count } as const;
+      for await (const { event } of readStream(stream, options)) if (event) yield storedEvent(event);
+    },
+    async last(stream) {
+      const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const;
+      return first(readStream(stream, options), ({ event }) => event && storedEvent(event));
+    },
+    async head() {
+      const newest = reading((client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }));
+      return (await first(newest, ({ event }) => event?.position?.commit)) ?? -1n;
+    },
+    async isReachable() {
+      try {
+        await this.head();
+        return true;
+      } catch (error) {
+        if (error instanceof EventStoreUnavailable) return false;
+        throw error;
+      }
+    },
+    follow: followOver(connection),
+    close: () => connection.close(),
+  };
+};
+
+type Cancellable = { cancel(): Promise<void>; destroy(error?: Error): unknown };
+
+const first = async <T, R>(items: AsyncIterable<T>, pick: (item: T) => R): Promise<R | undefined> => {
+  for await (const item of items) return pick(item);
+  return undefined;
+};
