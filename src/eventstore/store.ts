@@ -1,6 +1,5 @@
 import type { Metadata } from "../kernel/decider.ts";
 import { Unavailable } from "../platform/unavailable.ts";
-import { Unavailable } from "../platform/unavailable.ts";
 
 /** An event as its store holds it: personal fields encrypted, version as written. */
 export type StoredEvent = {
