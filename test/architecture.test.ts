@@ -3,6 +3,7 @@ import { aggregates } from "../src/domain/aggregates.ts";
 import {
   bounded,
   importDirection,
+  noAssertions,
   noComposedSql,
   noCycles,
   noLeftovers,
@@ -45,6 +46,10 @@ describe("the tree", () => {
 
   test("FND-19: SQL is put together by the sql tag alone", () => {
     expect(noComposedSql(source)).toEqual([]);
+  });
+
+  test("features never tell the compiler a type", () => {
+    expect(noAssertions(source)).toEqual([]);
   });
 
   test("an event's name belongs to one aggregate, a category has no hyphen", () => {
@@ -159,6 +164,14 @@ describe("a breach is found", () => {
       "log(`could not update ${name}: choose another`);",
     ].join("\n");
     expect(breaches(noComposedSql, { "src/projections/users.ts": allowed })).toEqual([]);
+  });
+
+  test("when a feature tells the compiler a type, and not in the kernel, nor for a constant", () => {
+    const text = "const one = { a: 1 } as const;\nconst two = one as Two;";
+    expect(breaches(noAssertions, { "src/commands/a.ts": text })).toEqual([
+      "src/commands/a.ts:2 tells the compiler a type",
+    ]);
+    expect(breaches(noAssertions, { "src/kernel/a.ts": text })).toEqual([]);
   });
 
   test("when a file's name or a comment says nothing", () => {

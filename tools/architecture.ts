@@ -134,6 +134,14 @@ export const noComposedSql: Rule = (files) =>
         .map((text) => `${at(file, text)} puts SQL together`),
     );
 
+/** What features are made of: here the compiler is asked, and never told. */
+const features = /^src\/(domain|commands|reactions)\//;
+
+export const noAssertions: Rule = (files) =>
+  files
+    .filter(({ path }) => features.test(path))
+    .flatMap((file) => file.assertions.map((assertion) => `${at(file, assertion)} tells the compiler a type`));
+
 const vagueNames = new Set(["utils", "util", "helpers", "helper", "types", "common", "manager", "misc", "index"]);
 
 /** A file is named after what it is for. */

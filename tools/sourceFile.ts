@@ -13,6 +13,8 @@ export type SourceFile = {
   functions: readonly Extent[];
   /** Texts put together at run time, by a template or by `+`; `…` stands where something is put in. */
   composed: readonly ComposedText[];
+  /** `as` anything but `const`. */
+  assertions: readonly { line: number }[];
   comments: readonly Named[];
 };
 /** `target` is the path of a file of ours, or the package's name; `names` is "all" where anything may be used. */
@@ -114,6 +116,7 @@ const bodyOf = (path: string, text: string, { program, module }: ParseResult, li
   const mentions: string[] = [];
   const functions: Extent[] = [];
   const composed: ComposedText[] = [];
+  const assertions: { line: number }[] = [];
   const suites = new Set<number>();
   const tags = new Map<number, string>();
   const constants = new Set<string>();
@@ -130,6 +133,9 @@ const bodyOf = (path: string, text: string, { program, module }: ParseResult, li
     ArrowFunctionExpression: measure,
     VariableDeclarator: ({ id, init }) => {
       if (id.type === "Identifier" && init !== null && isFixed(init, constants)) constants.add(id.name);
+    },
+    TSAsExpression: ({ typeAnnotation: { start, end } }) => {
+      if (text.slice(start, end) !== "const") assertions.push({ line: lineAt(start) });
     },
     Literal: ({ value, start }) => {
       if (typeof value === "string" && value.endsWith(".ts") && !specifiers.has(start))
@@ -149,5 +155,5 @@ const bodyOf = (path: string, text: string, { program, module }: ParseResult, li
       composed.push({ tag: null, text: said, line: lineAt(sum.start) });
     },
   }).visit(program);
-  return { mentions, functions, composed };
+  return { mentions, functions, composed, assertions };
 };
