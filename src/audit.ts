@@ -1,0 +1,75 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { type CreditLedger, creditLedger } from "./domain/credits/creditLedger.ts";
+import { verifyChain } from "./eventstore/chain.ts";
+import { eventCodec } from "./eventstore/codec.ts";
+import type { StoredEvent } from "./eventstore/store.ts";
+import { fold, type Metadata } from "./kernel/decider.ts";
+
+const usage = "Usage: npm run audit -- verify <file.ndjson | ->     a ledger's events as exported, oldest first\n";
+
+const revisionOf = z.string().regex(/^\d+$/).transform(BigInt);
+/** A line of `GET /workspaces/:id/billing/events`. */
+const Line = z.object({
+  revision: revisionOf,
+  position: revisionOf,
+  id: z.uuid(),
+  type: z.string(),
+  data: z.looseObject({ workspaceId: z.uuid() }),
+  metadata: z.custom<Metadata>((value) => typeof value === "object" && value !== null),
+});
+
+/** Ledgers hold no personal data, so whoever has the file can read all of it: no key is needed, and none is asked for. */
+const noKeys = (): never => {
+  throw new Error("a ledger's events hold no personal data");
+};
+const codec = eventCodec({
+  keysToRead: async (subjects) => (subjects.length > 0 ? noKeys() : new Map()),
+  keysToWrite: noKeys,
+});
+
+async function* exported(file: string): AsyncGenerator<StoredEvent & { data: { workspaceId: string } }> {
+  const input = file === "-" ? process.stdin : createReadStream(file);
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.trim() === "") continue;
+    const event = Line.parse(JSON.parse(line));
+    yield { ...event, stream: `${creditLedger.category}-${event.data.workspaceId}` };
+  }
+}
+
+/** Follows the chain and recomputes the balance in one pass, so that a ledger of any length fits. */
+const verify = async (file: string): Promise<{ isIntact: boolean; report: string }> => {
+  const events = exported(file);
+  const first = await events.next();
+  if (first.done) return { isIntact: false, report: "There are no events in it." };
+
+  let ledger: CreditLedger = creditLedger.initial;
+  let lowest = 0;
+  async function* recomputed(): AsyncGenerator<StoredEvent> {
+    for (let next = first; !next.done; next = await events.next()) {
+      ledger = fold(creditLedger, await codec.decode(creditLedger.events, [next.value]), ledger);
+      if (ledger.status === "open") lowest = Math.min(lowest, ledger.balance);
+      yield next.value;
+    }
+  }
+  const { workspaceId } = first.value.data;
+  const verdict = await verifyChain(workspaceId, recomputed());
+  if (!verdict.isIntact) return { isIntact: false, report: `The chain is broken at revision ${verdict.brokenAt}.` };
+  if (lowest < 0) return { isIntact: false, report: `The balance was ${lowest} at its lowest.` };
+  const balance = ledger.status === "open" ? ledger.balance : 0;
+  const count = verdict.revision + 1n;
+  return { isIntact: true, report: `${count} events of ${workspaceId}, chain intact, balance ${balance} credits.` };
+};
+
+const { positionals } = parseArgs({ allowPositionals: true });
+const [action, file] = positionals;
+if (action !== "verify" || file === undefined) {
+  process.stderr.write(usage);
+  process.exitCode = 2;
+} else {
+  const { isIntact, report } = await verify(file);
+  process.stdout.write(`${report}\n`);
+  process.exitCode = isIntact ? 0 : 1;
+}

@@ -1,0 +1,76 @@
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Config } from "./config.ts";
+import { startEventStore } from "./embedded/eventStore.ts";
+import { startPostgres } from "./embedded/postgres.ts";
+import { DirectoryInUse, lockDirectory } from "./platform/directoryLock.ts";
+import type { Log } from "./platform/log.ts";
+import { keptMasterKey } from "./platform/masterKey.ts";
+
+const Endpoints = z.object({ eventStoreUrl: z.string(), databaseUrl: z.string() });
+export type Backends = z.output<typeof Endpoints> & { masterKey: Buffer };
+
+/**
+ * The event store and the database, embedded ones under DATA_DIR for those that no URL names, and the master key. The
+ * directory is this process's alone until `stack` is disposed of.
+ *
+ * Errors: `DirectoryInUse`; whatever keeps an embedded backend from starting, with what to do about it.
+ */
+export const startBackends = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Backends> => {
+  const { DATA_DIR: directory } = config;
+  const unlock = await lockDirectory(directory);
+  stack.defer(unlock);
+  const masterKey = config.ENCRYPTION_MASTER_KEY ?? (await keptMasterKey(directory));
+  const [eventStoreUrl, databaseUrl] = await Promise.all([
+    config.EVENTSTORE_URL ?? embeddedEventStore(directory, log, stack),
+    config.DATABASE_URL ?? embeddedPostgres(directory, log, stack),
+  ]);
+  await noteEndpoints(directory, { eventStoreUrl, databaseUrl });
+  stack.defer(() => rm(endpointsFile(directory), { force: true }));
+  return { eventStoreUrl, databaseUrl, masterKey };
+};
+
+/**
+ * For tools beside a running Everfold: its backends if one runs on this DATA_DIR, otherwise their own for as long as
+ * `stack` lives.
+ */
+export const joinBackends = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Backends> => {
+  try {
+    return await startBackends(config, log, stack);
+  } catch (error) {
+    if (!(error instanceof DirectoryInUse)) throw error;
+    const endpoints = Endpoints.parse(JSON.parse(await readFile(endpointsFile(config.DATA_DIR), "utf8")));
+    return { ...endpoints, masterKey: config.ENCRYPTION_MASTER_KEY ?? (await keptMasterKey(config.DATA_DIR)) };
+  }
+};
+
+const embeddedEventStore = async (directory: string, log: Log, stack: AsyncDisposableStack): Promise<string> => {
+  const folder = join(directory, "eventstore");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const store = await startEventStore({
+    directory: folder,
+    onExit: (error) => log.fatal({ error }, "the event store cannot be kept running"),
+  });
+  stack.defer(() => store.stop());
+  return store.url;
+};
+
+const embeddedPostgres = async (directory: string, log: Log, stack: AsyncDisposableStack): Promise<string> => {
+  const postgres = await startPostgres({
+    directory: join(directory, "postgres"),
+    onLog: (line) => log.debug({ backend: "postgres" }, line),
+  });
+  stack.defer(() => postgres.stop());
+  return postgres.url;
+};
+
+const endpointsFile = (directory: string): string => join(directory, "endpoints.json");
+
+/** The database's URL holds its password. */
+const noteEndpoints = async (directory: string, endpoints: z.output<typeof Endpoints>): Promise<void> => {
+  const file = endpointsFile(directory);
+  await writeFile(file, "", { mode: 0o600 });
+  await chmod(file, 0o600);
+  await writeFile(file, JSON.stringify(endpoints));
+};

@@ -1,0 +1,10 @@
+/** Values the examples of several routes share, so that the documentation tells one story. */
+export const exampleIds = {
+  user: "5f2d8c1e-8f0a-4c7e-9a44-0f6d3b1c2a10",
+  member: "0b9c7a52-3d1e-4f86-8c55-9d2e4f7a1b20",
+  organization: "c0a1e7d4-5b62-4e39-b7a8-1f3c5d7e9b30",
+  workspace: "9e4b2f60-7c18-4d5a-a3f1-6b8d0c2e4f40",
+  credential: "3a7f1c95-2e84-4b60-8d9c-5f0a7b3e1c50",
+  transaction: "e1d5b8a3-6f27-8c94-9b0e-2a4c6d8f0e60",
+} as const;
+export const exampleTime = "2026-11-20T12:00:00.000Z";

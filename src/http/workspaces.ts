@@ -1,0 +1,76 @@
+import type { workspaceCreation } from "../commands/workspaceCreation.ts";
+import type { memberAddition } from "../commands/workspaceMembership.ts";
+import {
+  ChangeMemberRole,
+  DeleteWorkspace,
+  MembershipView,
+  RemoveMember,
+  RenameWorkspace,
+  WorkspaceView,
+} from "../commands/workspaces.ts";
+import { membersOf, workspaceById, workspacesOf } from "../projections/workspaces.ts";
+import type { App } from "./binder.ts";
+import { exampleIds, exampleTime } from "./examples.ts";
+
+export type WorkspaceOperations = {
+  createWorkspace: ReturnType<typeof workspaceCreation>;
+  addMember: ReturnType<typeof memberAddition>;
+};
+
+const inWorkspace = { workspaceId: exampleIds.workspace };
+const ofMember = { ...inWorkspace, userId: exampleIds.member };
+const growth = {
+  id: exampleIds.workspace,
+  name: "Growth",
+  slug: "growth",
+  planType: "free",
+  organizationId: exampleIds.organization,
+  role: "owner",
+  createdAt: exampleTime,
+} as const;
+const member = { ...ofMember, role: "member", invitedAt: exampleTime, acceptedAt: exampleTime } as const;
+
+export const workspaceRoutes = (app: App, { createWorkspace, addMember }: WorkspaceOperations): void => {
+  app.command("POST", "/workspaces", createWorkspace, {
+    status: 201,
+    example: { body: { name: growth.name }, data: growth },
+  });
+  app.list("/workspaces", {
+    name: "ListWorkspaces",
+    permission: "workspace:list",
+    output: WorkspaceView,
+    example: { data: growth },
+    load: (read, { caller, query }) => workspacesOf(read, caller.userId, query),
+  });
+  app.query("/workspaces/:workspaceId", {
+    name: "GetWorkspace",
+    permission: "workspace:read",
+    output: WorkspaceView,
+    example: { params: inWorkspace, data: growth },
+    load: async (read, { caller, params }) => (await workspaceById(read, params.workspaceId, caller.userId)) ?? null,
+  });
+  app.command("PUT", "/workspaces/:workspaceId", RenameWorkspace, {
+    example: { params: inWorkspace, body: { name: "Growth Lab" }, data: { ...growth, name: "Growth Lab" } },
+  });
+  app.command("DELETE", "/workspaces/:workspaceId", DeleteWorkspace, {
+    example: { params: inWorkspace, data: null },
+  });
+
+  app.list("/workspaces/:workspaceId/members", {
+    name: "ListMembers",
+    permission: "member:read",
+    output: MembershipView,
+    example: { params: inWorkspace, data: member },
+    load: (read, { params, query }) => membersOf(read, params.workspaceId, query),
+  });
+  app.command("POST", "/workspaces/:workspaceId/members", addMember, {
+    status: 201,
+    example: { params: inWorkspace, body: { email: "grace@example.com", role: "member" }, data: member },
+  });
+  app.command("PUT", "/workspaces/:workspaceId/members/:userId/role", ChangeMemberRole, {
+    example: { params: ofMember, body: { role: "admin" }, data: { ...member, role: "admin" } },
+  });
+  app.command("DELETE", "/workspaces/:workspaceId/members/:userId", RemoveMember, {
+    example: { params: ofMember, data: null },
+  });
+};

@@ -1,0 +1,17 @@
+import { billing } from "./billing.ts";
+import { credentials } from "./credentials.ts";
+import { organizations } from "./organizations.ts";
+import type { Projection } from "./projection.ts";
+import { refreshTokens } from "./refreshTokens.ts";
+import { users } from "./users.ts";
+import { workspaces } from "./workspaces.ts";
+
+/** Every read model there is: a new one is added here and nowhere else. */
+export const projections: readonly Projection[] = [
+  users,
+  organizations,
+  refreshTokens,
+  workspaces,
+  credentials,
+  billing,
+];
