@@ -16,6 +16,8 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
+      // Servers and the program itself run as processes of their own in many tests.
+      autoAttachSubprocess: true,
       reporter: ["text-summary", "json-summary", "html"],
       thresholds: { lines: 80, branches: 80 },
     },
