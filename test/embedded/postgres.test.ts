@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -152,11 +152,15 @@ describe("starting", () => {
   });
 
   test("leaves alone the process that has the id of a server long gone", async () => {
-    const directory = await folder();
+    // Where only root may enter, root's server has root's rights, and could not tell us from another server.
+    const directory = await folder(0o700);
     await (await started(directory)).stop();
-    await writeFile(join(directory, "data/postmaster.pid"), `${process.pid}\n${directory}/data\n`);
+    const bystander = spawn("sleep", ["600"]);
+    onTestFinished(() => void bystander.kill());
+    await writeFile(join(directory, "data/postmaster.pid"), `${bystander.pid}\n${directory}/data\n`);
     const { url } = await started(directory);
     expect(await ask(url, "select 1 as n")).toEqual([{ n: 1 }]);
+    expect(bystander.signalCode).toBeNull();
   });
 
   test("begins again where making the data was cut off", async () => {
@@ -214,6 +218,17 @@ describe("a folder that cannot be used", () => {
     await expect(starting).rejects.toThrow(advice);
     await expect(starting).rejects.toThrow(`may not enter ${above}`);
   });
+});
+
+const hasNamespaces = spawnSync("unshare", ["--user", "--map-user=65534", "true"]).status === 0;
+
+test.runIf(isRoot && hasNamespaces)("root has a server also where nobody but root may enter", async () => {
+  const directory = await folder(0o700);
+  const first = await started(directory);
+  await ask(first.url, "create table kept as select 1 as n");
+  await first.stop();
+  const { url } = await started(directory);
+  expect(await ask(url, "select n from kept")).toEqual([{ n: 1 }]);
 });
 
 const nobody = { uid: 65534, gid: 65534 };

@@ -15,14 +15,19 @@ declare module "vitest" {
 
 /** One Postgres for the whole run, with a migrated database in it that every test file clones. */
 export default async ({ provide }: TestProject): Promise<() => Promise<void>> => {
+  const stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "everfold-test-postgres-"));
-  // mkdtemp lets in nobody but us, and started by root the server runs as another user.
-  await chmod(directory, 0o711);
-  const postgres = await startPostgres({ directory });
-  await migrate(await createDatabase(postgres.url, template));
-  provide("postgresUrl", postgres.url);
-  return async () => {
-    await postgres.stop();
-    await rm(directory, { recursive: true, force: true });
-  };
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  try {
+    // mkdtemp lets in nobody but us, and started by root the server runs as another user.
+    await chmod(directory, 0o711);
+    const postgres = await startPostgres({ directory });
+    stack.defer(postgres.stop);
+    await migrate(await createDatabase(postgres.url, template));
+    provide("postgresUrl", postgres.url);
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+  return () => stack.disposeAsync();
 };

@@ -49,7 +49,7 @@ const create = async (
   await rm(unfinished, { recursive: true, force: true });
   await rm(passwordFile, { force: true });
   await mkdir(unfinished, { mode: 0o700 });
-  await writeFile(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600 });
+  await writeFile(passwordFile, randomBytes(24).toString("base64url"), { mode: 0o600, flush: true });
   if (user.kind === "account") for (const path of [unfinished, passwordFile]) await chown(path, user.uid, user.gid);
   const { file, args, ids } = runAs(user, initdb, [
     `--pgdata=${unfinished}`,

@@ -16,15 +16,15 @@ export const stopOrphan = async (data: string): Promise<void> => {
   const pidFile = join(data, "postmaster.pid");
   const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).split("\n")[0]);
   if (!Number.isInteger(pid) || pid <= 0) return;
-  const isRunning = async () => (await commandLine(pid)).includes(data);
+  const isRunning = async () => (await commandLine(pid)).includes(` -D ${data} `);
   if (!(await isRunning())) {
     // The id may by now be that of any other process, and Postgres would take that one for a server and not start.
     await rm(pidFile, { force: true });
     return;
   }
-  process.kill(pid, "SIGINT");
+  signal(pid, "SIGINT");
   if (await isGone(isRunning, FAST_SHUTDOWN_MS)) return;
-  process.kill(pid, "SIGQUIT");
+  signal(pid, "SIGQUIT");
   if (!(await isGone(isRunning, IMMEDIATE_SHUTDOWN_MS)))
     throw new Error(`a Postgres that an earlier run left behind (process ${pid}) does not stop`);
 };
@@ -38,9 +38,20 @@ const isGone = async (isRunning: () => Promise<boolean>, timeoutMs: number): Pro
   return true;
 };
 
-/** Empty when there is no such process. */
+const signal = (pid: number, name: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended between our looking and now, or is not ours to stop: whether it is gone is looked at next.
+  }
+};
+
+/** Arguments separated by blanks; empty when there is no such process. */
 const commandLine = async (pid: number): Promise<string> => {
-  if (process.platform === "linux") return readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  if (process.platform === "linux") {
+    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    return words.replaceAll("\0", " ");
+  }
   return promisify(execFile)("ps", ["-o", "command=", "-p", String(pid)]).then(
     ({ stdout }) => stdout,
     () => "",

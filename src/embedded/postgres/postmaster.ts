@@ -57,8 +57,9 @@ const readiness = async (child: ChildProcess, onLog: (line: string) => void): Pr
       if (lastLines.length > LINES_KEPT_MAX) lastLines.shift();
       if (line.includes(ready)) isReady.resolve();
     });
-  const ended = once(child, "close").then(() => {
-    throw new Error(lastLines.map((line) => line.replace(/^.*?\[\d+\] /, "")).join(" "));
+  const ended = once(child, "close").then(([code, signal]) => {
+    const lastWords = lastLines.map((line) => line.replace(/^.*?\[\d+\] /, "")).join(" ");
+    throw new Error(lastWords || `the server ended with ${code ?? signal}`);
   });
   await Promise.race([isReady.promise, ended]);
 };
