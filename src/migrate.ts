@@ -1,18 +1,31 @@
 import { parseArgs } from "node:util";
+import { joinBackends } from "./backends.ts";
+import { readConfig } from "./config.ts";
+import { createLog } from "./platform/log.ts";
 import { migrate } from "./platform/migrations.ts";
 
-const usage =
-  "Usage: npm run migrate -- up|down [count]   with DATABASE_URL set. Without it, npm start migrates by itself.";
+const usage = `Usage: npm run migrate -- up [count]      all that is pending, or the next count
+       npm run migrate -- down [count]    the last one, or the last count
+On DATABASE_URL, or without it on the embedded Postgres under DATA_DIR.
+`;
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const [direction, count] = positionals;
-const url = process.env["DATABASE_URL"];
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-if (url === undefined || (direction !== "up" && direction !== "down") || !/^([1-9]\d*)?$/.test(count ?? "")) {
-  process.stderr.write(`${usage}\n`);
-  process.exitCode = 2;
-} else {
+const run = async (direction: "up" | "down", count: string | undefined): Promise<void> => {
+  const config = readConfig(process.env);
+  await using stack = new AsyncDisposableStack();
+  const url = config.DATABASE_URL ?? (await joinBackends(config, createLog("error"), stack)).databaseUrl;
   const names = await migrate(url, { direction, ...(count === undefined ? {} : { count: Number(count) }), log: print });
-  print(`${names.length} migration(s) ${direction === "up" ? "applied" : "taken back"}`);
+  print(`${names.length} migration(s) ${direction === "up" ? "applied" : "taken back"}.`);
+};
+
+const [direction, count] = parseArgs({ allowPositionals: true }).positionals;
+if ((direction === "up" || direction === "down") && /^([1-9]\d*)?$/.test(count ?? "")) {
+  await run(direction, count).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.exitCode = 1;
+  });
+} else {
+  process.stderr.write(usage);
+  process.exitCode = 2;
 }

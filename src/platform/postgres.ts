@@ -1,5 +1,6 @@
 import pg from "pg";
 import { type Sql, textOf } from "./sql.ts";
+import { Unavailable } from "./unavailable.ts";
 
 export type Role = "everfold_api" | "everfold_projector" | "everfold_owner";
 export type Pool = pg.Pool;
@@ -13,7 +14,7 @@ export type Tenant = {
 };
 
 /** Postgres cannot be reached, or went away while it was asked. What was being written may or may not be written. */
-export class DatabaseUnavailable extends Error {
+export class DatabaseUnavailable extends Unavailable {
   override readonly name = "DatabaseUnavailable";
 }
 
