@@ -5,11 +5,12 @@ import { RpcError } from "./errors.ts";
 import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
 import { batchExpectedRevision, proposedEvent, uuid, writableStreamName } from "./requests.ts";
 import { type BatchAddress, type BatchRefusal, batchAppended, batchRefused } from "./responses.ts";
+import { encode } from "./streamsDefinition.ts";
 import type { Writer } from "./writer.ts";
 
 const writeTimeoutMs = 2_000;
 
-export type BatchAppendCall = ServerDuplexStream<BatchAppendReq, BatchAppendResp>;
+export type BatchAppendCall = ServerDuplexStream<BatchAppendReq, Buffer>;
 
 type Batch = {
   readonly address: BatchAddress;
@@ -35,7 +36,7 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
     };
 
     const answer = (response: BatchAppendResp) => {
-      if (!call.cancelled) call.write(response);
+      if (!call.cancelled) call.write(encode(response));
     };
 
     const drop = (key: string) => {

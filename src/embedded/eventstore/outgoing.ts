@@ -1,25 +1,26 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
+import type { Message } from "google-protobuf";
+import { encode } from "./streamsDefinition.ts";
 
 /** The sending side of a server stream, with HTTP/2's own backpressure. */
-export type Outgoing<Message> = {
+export type Outgoing = {
   readonly isGone: boolean;
   onGone(listener: () => void): void;
   /** Returns a promise only when the receiver is slow: it resolves when more may be sent, or when nobody listens any more. */
   send(message: Message): Promise<void> | undefined;
 };
 
-export function createOutgoing<Message>(
-  call: Pick<ServerWritableStream<unknown, Message>, "write" | "once" | "cancelled">,
-): Outgoing<Message> {
+export function createOutgoing(call: ServerWritableStream<unknown, Buffer>): Outgoing {
+  const listeners: (() => void)[] = [];
   let resume: (() => void) | undefined;
   let isGone = call.cancelled;
-  const listeners: (() => void)[] = [];
   const leave = () => {
     isGone = true;
     resume?.();
     for (const listener of listeners.splice(0)) listener();
   };
-  for (const event of ["cancelled", "error", "close"]) call.once(event, leave);
+  for (const ending of ["cancelled", "error", "close"]) call.once(ending, leave);
+  call.on("drain", () => resume?.());
 
   return {
     get isGone() {
@@ -29,10 +30,9 @@ export function createOutgoing<Message>(
       listeners.push(listener);
     },
     send(message) {
-      if (isGone || call.write(message)) return undefined;
+      if (isGone || call.write(encode(message))) return undefined;
       return new Promise((resolve) => {
         resume = resolve;
-        call.once("drain", resolve);
       });
     },
   };

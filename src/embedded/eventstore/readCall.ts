@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ReadReq, ReadResp } from "@eventstore/db-client/generated/streams_pb.js";
+import type { ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { streamDeleted } from "./errors.ts";
 import { createFilter } from "./filters.ts";
@@ -17,13 +17,13 @@ import type { ReadRange, Reads } from "./reads.ts";
 import { type ReadRequest, readRequest } from "./requests.ts";
 import type { Subscriber, Subscriptions } from "./subscriptions.ts";
 
-export type ReadCall = ServerWritableStream<ReadReq, ReadResp>;
+export type ReadCall = ServerWritableStream<ReadReq, Buffer>;
 
 /** Answers one Read call: a read that ends, or a subscription that lasts as long as its caller. */
 export function createReadHandler(reads: Reads, subscriptions: Subscriptions, resolveLink: ResolveLink) {
   return async (call: ReadCall): Promise<void> => {
     const request = readRequest(call.request);
-    const outgoing = createOutgoing<ReadResp>(call);
+    const outgoing = createOutgoing(call);
     const resolve = request.resolveLinks ? resolveLink : withoutLinks;
     if (request.count === undefined) await subscribe(request, toSubscriber(outgoing, resolve));
     else
@@ -41,12 +41,7 @@ export function createReadHandler(reads: Reads, subscriptions: Subscriptions, re
     else await subscriptions.toStream(stream, from, subscriber);
   }
 
-  async function read(
-    request: ReadRequest,
-    range: ReadRange,
-    resolve: ResolveLink,
-    outgoing: Outgoing<ReadResp>,
-  ): Promise<void> {
+  async function read(request: ReadRequest, range: ReadRange, resolve: ResolveLink, outgoing: Outgoing): Promise<void> {
     const { stream, filter } = request;
     const state = stream === undefined ? "present" : reads.stateOf(stream);
     if (stream !== undefined && state === "tombstoned") throw streamDeleted(stream);
@@ -70,7 +65,7 @@ export function createReadHandler(reads: Reads, subscriptions: Subscriptions, re
   }
 }
 
-const toSubscriber = (outgoing: Outgoing<ReadResp>, resolve: ResolveLink): Subscriber => ({
+const toSubscriber = (outgoing: Outgoing, resolve: ResolveLink): Subscriber => ({
   get isGone() {
     return outgoing.isGone;
   },

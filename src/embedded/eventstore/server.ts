@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { GossipService } from "@eventstore/db-client/generated/gossip_grpc_pb.js";
 import { ServerFeaturesService } from "@eventstore/db-client/generated/serverfeatures_grpc_pb.js";
-import { StreamsService } from "@eventstore/db-client/generated/streams_grpc_pb.js";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { createBatchAppendHandler } from "./batchAppendCall.ts";
 import { createCallGuard } from "./callGuard.ts";
@@ -14,9 +13,11 @@ import { createStreamMetadata } from "./metadata.ts";
 import { createReadHandler } from "./readCall.ts";
 import { createReads } from "./reads.ts";
 import { supportedMethods } from "./serverFeatures.ts";
+import { streamsDefinition } from "./streamsDefinition.ts";
 import { createStreamsWrites } from "./streamsService.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTail } from "./tail.ts";
+import { writeAhead } from "./writeAhead.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
 const host = "127.0.0.1";
@@ -53,11 +54,12 @@ export async function startServer({ directory, port, onFailure }: ServerOptions)
     const guard = createCallGuard(onFailure);
     const instanceId = randomUUID();
     const server = new Server({
+      interceptors: [writeAhead],
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": -1,
       "grpc.max_metadata_size": maxMetadataBytes,
     });
-    server.addService(StreamsService, {
+    server.addService(streamsDefinition, {
       read: guard.streaming(createReadHandler(reads, subscriptions, createLinkResolver(log, metadata, Date.now))),
       append: guard.clientStreaming(writes.append),
       delete: guard.unary(writes.delete),
