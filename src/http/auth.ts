@@ -1,0 +1,33 @@
+import type { FastifyRequest } from "fastify";
+import { reject } from "../kernel/rejection.ts";
+import { refused } from "./errors.ts";
+import type { Caller, Ports } from "./ports.ts";
+
+const unauthenticated = reject("unauthenticated", "UNAUTHENTICATED", "Sign in to use this.");
+const tokenExpired = reject("unauthenticated", "TOKEN_EXPIRED", "The access token has expired.");
+
+/**
+ * AUTH-13, AUTH-14: who sends the request, by its Bearer token and the standing of the session it belongs to. Why a
+ * token is not accepted goes to the log; the client learns no more than that an expired one should be refreshed.
+ */
+export const authenticate =
+  ({ tokens, sessions }: Pick<Ports, "tokens" | "sessions">) =>
+  async (request: FastifyRequest): Promise<Caller> => {
+    const token = bearerToken(request.headers.authorization);
+    if (token === undefined) return refuse(request, request.headers.authorization ? "no_bearer" : "no_credentials");
+    const claims = await tokens.verify(token);
+    if ("fault" in claims) return refuse(request, claims.fault);
+    const standing = await sessions.standing(claims);
+    if (standing !== "active") return refuse(request, `session_${standing}`);
+    const { userId, sessionId, organizationId } = claims;
+    return { userId, sessionId, organizationId };
+  };
+
+/** RFC 6750: the scheme's name in any case, one space, one token. */
+const bearerToken = (authorization: string | undefined): string | undefined =>
+  authorization?.match(/^bearer ([\w.~+/-]+=*)$/i)?.[1];
+
+const refuse = (request: FastifyRequest, reason: string): never => {
+  request.told.reason = reason;
+  throw refused(reason === "expired" ? tokenExpired : unauthenticated);
+};

@@ -1,0 +1,80 @@
+import type { FastifyInstance } from "fastify";
+import type { z } from "zod";
+import type { Operation } from "../commands/operation.ts";
+import type { Command, EventDefs } from "../kernel/decider.ts";
+import type { Transaction } from "../platform/postgres.ts";
+import type { Page, Paged } from "../projections/page.ts";
+import { bindCommand, type CommandOptions } from "./commandRoute.ts";
+import type { Access, Caller, Ports } from "./ports.ts";
+import { bindList, bindQuery, bindStream } from "./queryRoute.ts";
+import { type Binding, register } from "./register.ts";
+import { API_PREFIX, type Example, type Method, type PathOver, type PathParams, type Route } from "./route.ts";
+
+type Shape = Readonly<Record<string, z.ZodType>>;
+type Fields<Q extends Shape> = { readonly [N in keyof Q]: z.output<Q[N]> };
+
+/** What a read may use: who asks, why they may, and what they asked for, all of it validated. */
+export type Asked<Path extends string = string, Query = unknown> = {
+  params: Readonly<Record<PathParams<Path>, string>>;
+  query: Query;
+  caller: Caller;
+  access: Access;
+};
+
+/** A row that knows the revision it stands for is answered with it as ETag. */
+export type Found<A> = A & { revision?: number | bigint };
+
+/** `output` is the schema of one resource, row or line. */
+export type Described<A, Q extends Shape = Shape> = {
+  name: string;
+  permission: string;
+  output: z.ZodType<A>;
+  example: Example<A>;
+  query?: Q;
+};
+
+/** How features become routes: one line a command, one definition a read. Paths are relative to `/api/v1`. */
+export type App = {
+  /** The path names some of the input's fields, the body carries the rest. */
+  command<Path extends string, I extends z.ZodObject, A, D extends EventDefs, S>(
+    method: Exclude<Method, "GET">,
+    path: PathOver<Path, z.output<I>>,
+    source: Operation<I, A> | Command<I, D, S, A>,
+    options: CommandOptions<I, A>,
+  ): void;
+  /** One resource; null is 404. Parameters of the path are UUIDs. */
+  query<Path extends string, A, Q extends Shape = Record<never, never>>(
+    path: Path,
+    definition: Described<A, Q> & {
+      load: (read: Transaction, asked: Asked<Path, Fields<Q>>) => Promise<Found<A> | null>;
+    },
+  ): void;
+  /** A page of rows and how many there are in all (FND-16). */
+  list<Path extends string, A, Q extends Shape = Record<never, never>>(
+    path: Path,
+    definition: Described<A, Q> & {
+      load: (read: Transaction, asked: Asked<Path, Fields<Q> & Page>) => Promise<Paged<A>>;
+    },
+  ): void;
+  /** NDJSON, as fast as it is read. Not from the read models, so there is nothing to wait for. */
+  stream<Path extends string, A, Q extends Shape = Record<never, never>>(
+    path: Path,
+    definition: Described<A, Q> & { lines: (asked: Asked<Path, Fields<Q>>) => AsyncIterable<A> },
+  ): void;
+};
+
+/** Routes come into being on `server` as features bind them; `routes` is where they are written down. */
+export const createApp = (server: FastifyInstance, ports: Ports, routes: Route[]): App => {
+  const add = (binding: Binding): void => {
+    const route = { ...binding.route, path: `${API_PREFIX}${binding.route.path}` };
+    register(server, ports, { ...binding, route });
+    routes.push(route);
+  };
+  // The fields of a read are known to whoever defines it; from here on only to its schemas, which check each request.
+  return {
+    command: (method, path, source, options) => add(bindCommand(ports, method, path, source, options)),
+    query: (path, { load, ...read }) => add(bindQuery(ports, path, read, load as never)),
+    list: (path, { load, ...read }) => add(bindList(ports, path, read, load as never)),
+    stream: (path, { lines, ...read }) => add(bindStream(path, read, lines as never)),
+  };
+};

@@ -1,0 +1,105 @@
+import { randomUUID } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import type { z } from "zod";
+import type { CommandContext } from "../commands/handler.ts";
+import type { Operation } from "../commands/operation.ts";
+import type { Command, EventDefs } from "../kernel/decider.ts";
+import { derivedId } from "../kernel/ids.ts";
+import { isRejection } from "../kernel/rejection.ts";
+import { Positioned, Success, success } from "./envelope.ts";
+import { failureOfRejection, sendFailure, validated } from "./errors.ts";
+import { CommandHeaders } from "./headers.ts";
+import { gatherInput, layInput } from "./input.ts";
+import type { Ports } from "./ports.ts";
+import type { Binding } from "./register.ts";
+import type { Example, Method } from "./route.ts";
+
+/** Longer names of browsers are cut: they are for people to read. */
+const USER_AGENT_LENGTH_MAX = 512;
+
+export type CommandOptions<I extends z.ZodObject, A> = {
+  example: Example<A>;
+  /** 200 unless told. */
+  status?: 200 | 201;
+  /** A field that is an id made here: the same one whenever the command is sent again. */
+  fresh?: keyof z.output<I> & string;
+  /** Whose reads must see this write, where the caller is nobody yet. */
+  author?: (answer: A) => string;
+  /** Counted together with the other sign-in routes (AUTH-23). */
+  limit?: "auth";
+};
+
+export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
+  ports: Ports,
+  method: Exclude<Method, "GET">,
+  path: string,
+  source: Operation<I, A> | Command<I, D, S, A>,
+  { example, status = 200, fresh, author, limit }: CommandOptions<I, A>,
+): Binding => {
+  const { name, permission, input, output } = source;
+  const layout = layInput(path, input, fresh);
+  const execute = executionOf(ports, source);
+  const answer = Success(output, Positioned);
+  return {
+    route: {
+      method,
+      path,
+      name,
+      permission,
+      status,
+      contentType: "application/json",
+      params: layout.params,
+      query: null,
+      headers: CommandHeaders,
+      body: layout.body,
+      answer,
+      example: { ...example, answer: success(example.data, { position: "4711" }) },
+    },
+    limit,
+    isCompressed: false,
+    handle: async (request, reply) => {
+      const headers = validated(CommandHeaders, request.headers);
+      const context = contextOf(request, headers, ports.now());
+      const freshId = fresh === undefined ? {} : { [fresh]: derivedId(context.commandId, fresh) };
+      const outcome = await execute(gatherInput(input, layout, request, freshId), context);
+      if (isRejection(outcome)) return sendFailure(request, reply, failureOfRejection(outcome));
+      const userId = request.auth?.userId ?? author?.(outcome.answer) ?? null;
+      ports.writes.wrote({ userId, workspaceId: context.workspaceId }, outcome.position);
+      if ("decide" in source) reply.header("etag", `"${outcome.revision}"`);
+      if (outcome.replayed) reply.header("idempotency-hit", "true");
+      const position = String(outcome.position);
+      return reply.code(status).header("x-event-position", position).send(success(outcome.answer, { position }));
+    },
+  };
+};
+
+/** A workflow executes itself; a single command is what the handler is for. */
+const executionOf = <I extends z.ZodObject, A, D extends EventDefs, S>(
+  { handler }: Ports,
+  source: Operation<I, A> | Command<I, D, S, A>,
+): Operation<I, A>["execute"] =>
+  "decide" in source ? (input, context) => handler.handle(source, input, context) : source.execute;
+
+const contextOf = (request: FastifyRequest, headers: z.output<typeof CommandHeaders>, now: string): CommandContext => {
+  const { auth, access, told, id: requestId, ip } = request;
+  const expectedRevision = headers["if-match"];
+  return {
+    commandId: commandIdOf(request, headers["idempotency-key"]),
+    requestId,
+    causationId: requestId,
+    now,
+    actor: auth ? { kind: "user", id: auth.userId } : { kind: "anonymous", id: null },
+    organizationId: access?.organizationId ?? auth?.organizationId ?? null,
+    workspaceId: told.workspaceId ?? null,
+    sessionId: auth?.sessionId ?? null,
+    ip,
+    userAgent: request.headers["user-agent"]?.slice(0, USER_AGENT_LENGTH_MAX) ?? null,
+    ...(expectedRevision === undefined ? {} : { expectedRevision }),
+  };
+};
+
+/** One caller's key is never another's; who has no account yet shares the keys of a route, which input tells apart. */
+const commandIdOf = ({ auth, routeOptions }: FastifyRequest, key: string | undefined): string =>
+  key === undefined
+    ? randomUUID()
+    : derivedId(auth?.userId ?? `anonymous ${routeOptions.method} ${routeOptions.url}`, key);

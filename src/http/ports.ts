@@ -1,0 +1,33 @@
+import type { Handler } from "../commands/handler.ts";
+import type { Rejection } from "../kernel/rejection.ts";
+import type { AccessClaims, TokenFault } from "../platform/accessTokens.ts";
+import type { Tenant, Transaction } from "../platform/postgres.ts";
+import type { OwnWrites, Projected } from "../projections/positions.ts";
+
+/** Who sent the request, as proved by the access token. */
+export type Caller = { userId: string; sessionId: string; organizationId: string };
+
+export type Tier = "public" | "account" | "organization" | "workspace";
+/** RBAC-05: every permission a route can ask for. */
+export type PermissionCatalogue = Readonly<Record<string, { tier: Tier; role?: string }>>;
+
+/** That the caller may, and why: the tier that decided, and the organization the resource belongs to. */
+export type Access = { tier: Tier; role: string | null; organizationId: string | null };
+
+/** What http needs from the rest of the process; main hands it in. */
+export type Ports = {
+  handler: Pick<Handler, "handle">;
+  tokens: { verify(token: string): Promise<AccessClaims | TokenFault> };
+  /** Anything but "active" is why the session may not act; it is logged and not told. */
+  sessions: { standing(claims: AccessClaims): Promise<"active" | (string & {})> };
+  access: {
+    permissions: PermissionCatalogue;
+    check(permission: string, caller: Caller, workspaceId: string | null): Promise<Access | Rejection>;
+  };
+  /** ES-06: what this process wrote, and how far the read models are. */
+  writes: OwnWrites;
+  projected: Pick<Projected, "waitFor">;
+  readAsTenant: <T>(tenant: Tenant, work: (transaction: Transaction) => Promise<T>) => Promise<T>;
+  /** ISO 8601. */
+  now: () => string;
+};

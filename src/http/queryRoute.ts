@@ -1,0 +1,130 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
+import type { Tenant, Transaction } from "../platform/postgres.ts";
+import type { Page, Paged } from "../projections/page.ts";
+import type { Asked, Described, Found } from "./binder.ts";
+import { Empty, Paging, Success, success } from "./envelope.ts";
+import { resourceNotFound, sendFailure, validated } from "./errors.ts";
+import { QueryHeaders } from "./headers.ts";
+import { ndjson } from "./lines.ts";
+import type { Access, Caller, Ports } from "./ports.ts";
+import type { Binding } from "./register.ts";
+import { paramNames } from "./route.ts";
+
+const PAGE_SIZE = 20;
+const PAGE_SIZE_MAX = 100;
+/** Far beyond any list, and far below where an offset would stop being exact. */
+const PAGE_MAX = 1_000_000;
+
+const pageFields = {
+  page: z.coerce.number().int().min(1).max(PAGE_MAX).default(1),
+  limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).default(PAGE_SIZE),
+};
+const PageQuery = z.object(pageFields);
+
+/** How long a read waits for the read models to show what its reader wrote. */
+const FRESH_TIMEOUT_MS = 2_000;
+/** How long a client should wait before it asks again for what the read models do not show yet. */
+const RETRY_BEHIND_S = 1;
+
+type Load<Result> = (read: Transaction, asked: Asked) => Promise<Result>;
+
+export const bindQuery = <A>(ports: Ports, path: string, read: Described<A>, load: Load<Found<A> | null>): Binding => {
+  const shape = { status: 200, answer: Success(read.output, Empty), example: success(read.example.data) };
+  return bindRead(path, read, shape, async (request, reply, asked) => {
+    if (!(await isFresh(ports, request, reply))) return reply;
+    const found = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, asked));
+    if (found === null) return sendFailure(request, reply, resourceNotFound);
+    if (found.revision !== undefined) reply.header("etag", `"${found.revision}"`);
+    return reply.send(success(found));
+  });
+};
+
+export const bindList = <A>(
+  ports: Ports,
+  path: string,
+  read: Described<A>,
+  load: (read: Transaction, asked: Asked<string, Page>) => Promise<Paged<A>>,
+): Binding => {
+  const paged = { ...read, query: { ...read.query, ...pageFields } };
+  const example = success([read.example.data], { page: 1, limit: PAGE_SIZE, total: 1 });
+  const shape = { status: 200, answer: Success(z.array(read.output), Paging), example };
+  return bindRead(path, paged, shape, async (request, reply, asked) => {
+    if (!(await isFresh(ports, request, reply))) return reply;
+    const { page, limit } = PageQuery.parse(asked.query);
+    const part = { ...asked, query: { ...Object(asked.query), limit, offset: (page - 1) * limit } };
+    const { rows, total } = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, part));
+    return reply.send(success(rows, { page, limit, total }));
+  });
+};
+
+export const bindStream = <A>(path: string, read: Described<A>, lines: (asked: Asked) => AsyncIterable<A>): Binding => {
+  const shape = { status: 200, answer: read.output, example: read.example.data, contentType: "application/x-ndjson" };
+  const binding = bindRead(path, read, shape, async (_, reply, asked) =>
+    reply.type("application/x-ndjson; charset=utf-8").send(await ndjson(lines(asked), read.output)),
+  );
+  return { ...binding, isCompressed: false };
+};
+
+type ReadShape = { status: number; answer: z.ZodType; example: unknown; contentType?: string };
+type Answering = (request: FastifyRequest, reply: FastifyReply, asked: Asked) => Promise<FastifyReply>;
+
+const bindRead = (path: string, read: Described<unknown>, shape: ReadShape, answering: Answering): Binding => {
+  const { name, permission } = read;
+  const params = z.strictObject(Object.fromEntries(paramNames(path).map((param) => [param, z.uuid()])));
+  const query = z.strictObject(read.query ?? {});
+  const { contentType = "application/json", answer, status } = shape;
+  return {
+    route: {
+      method: "GET",
+      path,
+      name,
+      permission,
+      status,
+      contentType,
+      params,
+      query,
+      headers: contentType === "application/json" ? QueryHeaders : null,
+      body: null,
+      answer,
+      example: { ...read.example, answer: shape.example },
+    },
+    isCompressed: true,
+    handle: (request, reply) => {
+      const { caller, access } = admitted(request);
+      return answering(request, reply, {
+        params: validated(params, request.params),
+        query: validated(query, request.query),
+        caller,
+        access,
+      });
+    },
+  };
+};
+
+/** Reads are somebody's: what anybody may see needs no database, and no binder. */
+const admitted = ({ auth, access, routeOptions }: FastifyRequest): { caller: Caller; access: Access } => {
+  if (auth === null || access === null) throw new Error(`${routeOptions.url} reads without a caller`);
+  return { caller: auth, access };
+};
+
+const tenantOf = ({ auth, access, told }: FastifyRequest): Tenant => ({
+  organizationId: access?.organizationId ?? auth?.organizationId,
+  workspaceId: told.workspaceId,
+  userId: auth?.userId,
+});
+
+/** ES-06: whoever wrote sees it. Otherwise the request is answered here, with 202 and the position to wait for. */
+const isFresh = async (ports: Ports, request: FastifyRequest, reply: FastifyReply): Promise<boolean> => {
+  const { "x-event-position": told = -1n } = validated(QueryHeaders, request.headers);
+  const own = ports.writes.lastOf({ userId: request.auth?.userId, workspaceId: request.told.workspaceId });
+  const position = own > told ? own : told;
+  if (await ports.projected.waitFor(position, FRESH_TIMEOUT_MS)) return true;
+  // A database that is away is behind as well, and has to be told apart: an empty transaction fails then.
+  await ports.readAsTenant(tenantOf(request), async () => undefined);
+  await reply
+    .code(202)
+    .header("retry-after", RETRY_BEHIND_S)
+    .send(success(null, { position: String(position) }));
+  return false;
+};

@@ -1,0 +1,72 @@
+import "@fastify/compress";
+import type { FastifyInstance, FastifyReply, FastifyRequest, preValidationAsyncHookHandler } from "fastify";
+import { isRejection } from "../kernel/rejection.ts";
+import { authenticate } from "./auth.ts";
+import { refused, validated } from "./errors.ts";
+import { describeRoute } from "./openapi.ts";
+import type { Ports } from "./ports.ts";
+import type { Route } from "./route.ts";
+import { enter } from "./stage.ts";
+
+/** A route with what happens on it. */
+export type Binding = {
+  route: Route;
+  /** Which limit counts the request: the sign-in routes share one of their own. */
+  limit?: "auth" | "none" | undefined;
+  /** Never for answers that mix secrets with what the caller sent (FND-17). */
+  isCompressed: boolean;
+  /** Served, but not written down: a second address of a route. */
+  isAlias?: boolean;
+  handle: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>;
+};
+
+/** RBAC-05: a route whose permission nobody knows does not come into being. */
+export const register = (server: FastifyInstance, ports: Ports, binding: Binding): void => {
+  const { route, limit = "general", isCompressed, isAlias = false, handle } = binding;
+  const { permission, name, method, path } = route;
+  const requirement = ports.access.permissions[permission];
+  if (requirement === undefined) throw new Error(`${name}: the catalogue has no permission ${permission}`);
+  const isPublic = requirement.tier === "public";
+  server.route({
+    method,
+    url: path,
+    exposeHeadRoute: route.contentType === "application/json",
+    config: { action: name, resource: permission.split(":")[0] ?? permission, limit },
+    schema: isAlias ? { hide: true } : describeRoute(route, isPublic),
+    ...(isCompressed ? {} : { compress: false }),
+    preValidation: [auth(ports, isPublic), tenantContext(route), rbac(ports, permission)],
+    handler: (request, reply) => {
+      enter("handler", request);
+      return handle(request, reply);
+    },
+  });
+};
+
+const auth = (ports: Ports, isPublic: boolean): preValidationAsyncHookHandler => {
+  const callerOf = authenticate(ports);
+  return async (request) => {
+    enter("auth", request);
+    if (!isPublic) request.auth = await callerOf(request);
+  };
+};
+
+/** The ids in the path are checked before anything is asked about them. */
+const tenantContext =
+  ({ params }: Route): preValidationAsyncHookHandler =>
+  async (request) => {
+    enter("tenantContext", request);
+    const named: Readonly<Record<string, unknown>> = validated(params, request.params);
+    if (typeof named["workspaceId"] === "string") request.told.workspaceId = named["workspaceId"];
+  };
+
+const rbac =
+  ({ access }: Ports, permission: string): preValidationAsyncHookHandler =>
+  async (request) => {
+    enter("rbac", request);
+    if (request.auth === null) return;
+    const outcome = await access.check(permission, request.auth, request.told.workspaceId ?? null);
+    if (isRejection(outcome)) throw refused(outcome);
+    request.access = outcome;
+    request.told.tier = outcome.tier;
+    request.told.role = outcome.role;
+  };

@@ -1,0 +1,29 @@
+import type { Access, Caller } from "./ports.ts";
+
+/** What the stages of the pipeline learn about a request, for its one line in the log (LOG-01). */
+export type Told = {
+  workspaceId?: string;
+  tier?: string;
+  role?: string | null;
+  errorCode?: string;
+  /** Why a credential was not accepted: told to the log alone. */
+  reason?: string;
+};
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Who asks; null on routes that anybody may call. Set by the auth stage. */
+    auth: Caller | null;
+    /** Why they may. Set by the rbac stage. */
+    access: Access | null;
+    told: Told;
+  }
+  interface FastifyContextConfig {
+    /** The operation's name. */
+    action?: string;
+    /** The kind of thing its permission is about. */
+    resource?: string;
+    /** Which limit counts the request; "general" when absent. */
+    limit?: "auth" | "general" | "none";
+  }
+}
