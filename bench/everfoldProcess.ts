@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+
+type EverfoldProcess = {
+  port: number;
+  /** From the command to the first `GET /ready` that says yes. */
+  readyAfterMs: number;
+  stop(): Promise<void>;
+};
+
+const root = new URL("..", import.meta.url);
+const START_MAX_MS = 60_000;
+const STOP_MAX_MS = 30_000;
+const POLL_INTERVAL_MS = 10;
+
+/**
+ * What a load needs and a user may set: no rate limits, a token that outlives the run. Everything that a debit passes
+ * through is as it is by default.
+ */
+const settings = {
+  NODE_ENV: "development",
+  HOST: "127.0.0.1",
+  PORT: "0",
+  LOG_LEVEL: "warn",
+  RATE_LIMIT_MAX: "0",
+  RATE_LIMIT_AUTH_MAX: "0",
+  BCRYPT_COST: "4",
+  JWT_ACCESS_EXPIRY: "2h",
+};
+
+/** Nothing else that is set in this terminal changes what is measured; NODE_OPTIONS is how a profile is asked for. */
+const inherited = Object.fromEntries(["PATH", "HOME", "NODE_OPTIONS"].map((name) => [name, process.env[name]]));
+
+/** `npm start` as typed in a terminal of its own; stopped as by Ctrl-C there. */
+export const startEverfold = async (directory: string, databaseUrl?: string): Promise<EverfoldProcess> => {
+  const begun = performance.now();
+  const child = spawn("npm", ["start"], {
+    cwd: root,
+    env: { ...inherited, ...settings, DATA_DIR: directory, ...(databaseUrl && { DATABASE_URL: databaseUrl }) },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
+  const interrupt = () => signalGroup(child, "SIGINT");
+  process.once("exit", interrupt);
+  const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const stop = async () => {
+    process.removeListener("exit", interrupt);
+    interrupt();
+    const impatience = setTimeout(() => signalGroup(child, "SIGKILL"), STOP_MAX_MS);
+    await exited;
+    clearTimeout(impatience);
+  };
+  try {
+    const port = await announcedPort(child, exited);
+    await ready(port, begun + START_MAX_MS);
+    return { port, readyAfterMs: performance.now() - begun, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+/** Out of the one line it prints for people; its other lines are passed on when they say that something is wrong. */
+const announcedPort = (child: ChildProcess, exited: Promise<void>): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("Everfold did not say that it is ready")), START_MAX_MS);
+    exited.then(() => reject(new Error("Everfold ended before it was ready"))).finally(() => clearTimeout(timer));
+    if (child.stdout === null) return;
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const [, port] = line.match(/ready: http:\/\/127\.0\.0\.1:(\d+)/) ?? [];
+      if (port !== undefined) {
+        clearTimeout(timer);
+        resolve(Number(port));
+      } else if (line.startsWith("{")) process.stderr.write(`everfold: ${line}\n`);
+    });
+  });
+
+const ready = async (port: number, deadline: number): Promise<void> => {
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/ready`).catch(() => undefined);
+    await response?.arrayBuffer();
+    if (response?.ok) return;
+    if (performance.now() > deadline) throw new Error("Everfold is up and does not become ready");
+    await pause(POLL_INTERVAL_MS);
+  }
+};
+
+/** The whole group, as a terminal does it. */
+const signalGroup = ({ pid }: ChildProcess, signal: NodeJS.Signals): void => {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    // Nobody is left to hear it.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+};

@@ -1,0 +1,86 @@
+import pg from "pg";
+
+/** Statements with a name are parsed and planned once for each connection. */
+const tables = `
+  create table billing (
+    workspace_id uuid primary key,
+    credit_balance bigint not null check (credit_balance >= 0)
+  );
+  create table credit_transactions (
+    id uuid primary key default gen_random_uuid(),
+    workspace_id uuid not null references billing,
+    type text not null,
+    amount bigint not null,
+    balance_after bigint not null,
+    description text not null,
+    reference_id text,
+    created_at timestamptz not null default now()
+  );
+  create index on credit_transactions (workspace_id, created_at desc)`;
+const open = { name: "open", text: "insert into billing (workspace_id, credit_balance) values ($1, 0)" };
+const lock = { name: "lock", text: "select credit_balance from billing where workspace_id = $1 for update" };
+const move = { name: "move", text: "update billing set credit_balance = $2 where workspace_id = $1" };
+const record = {
+  name: "record",
+  text: `insert into credit_transactions (workspace_id, type, amount, balance_after, description, reference_id)
+    values ($1, $2, $3, $4, $5, $6) returning id, created_at`,
+};
+const balance = { name: "balance", text: "select credit_balance from billing where workspace_id = $1" };
+const count = { name: "count", text: "select count(*) from credit_transactions where workspace_id = $1" };
+
+export type Movement = { type: "purchase" | "debit"; amount: number; description: string; referenceId?: string };
+/** `balance` is the one that is there when there is too little of it. */
+type Moved = { kind: "moved"; transaction: object; balance: number } | { kind: "short"; balance: number };
+
+const POOL_MAX = 20;
+
+/** Wallets as rows that are locked while they change; each change is one durable transaction with a line of its own. */
+export const rowLockWallets = async (url: string | undefined) => {
+  const pool = new pg.Pool({ connectionString: url, max: POOL_MAX });
+  await pool.query(tables);
+
+  return {
+    open: (workspaceId: string) => pool.query({ ...open, values: [workspaceId] }),
+    balance: async (workspaceId: string): Promise<number> => {
+      const { rows } = await pool.query<{ credit_balance: string }>({ ...balance, values: [workspaceId] });
+      return Number(rows[0]?.credit_balance);
+    },
+    transactions: async (workspaceId: string): Promise<number> => {
+      const { rows } = await pool.query<{ count: string }>({ ...count, values: [workspaceId] });
+      return Number(rows[0]?.count);
+    },
+    /** Undefined when there is no such wallet. */
+    move: async (workspaceId: string, movement: Movement): Promise<Moved | undefined> => {
+      const connection = await pool.connect();
+      try {
+        await connection.query("begin");
+        const moved = await moveWithin(connection, workspaceId, movement);
+        await connection.query(moved?.kind === "moved" ? "commit" : "rollback");
+        return moved;
+      } catch (error) {
+        await connection.query("rollback");
+        throw error;
+      } finally {
+        connection.release();
+      }
+    },
+  };
+};
+
+const moveWithin = async (
+  connection: pg.PoolClient,
+  workspaceId: string,
+  { type, amount, description, referenceId }: Movement,
+): Promise<Moved | undefined> => {
+  const [wallet] = (await connection.query<{ credit_balance: string }>({ ...lock, values: [workspaceId] })).rows;
+  if (wallet === undefined) return undefined;
+  const before = Number(wallet.credit_balance);
+  const after = before + (type === "debit" ? -amount : amount);
+  if (after < 0) return { kind: "short", balance: before };
+  await connection.query({ ...move, values: [workspaceId, after] });
+  const values = [workspaceId, type, amount, after, description, referenceId];
+  const [line] = (await connection.query<{ id: string; created_at: Date }>({ ...record, values })).rows;
+  const written = { id: line?.id, createdAt: line?.created_at };
+  const transaction = { ...written, type, amount, balanceAfter: after, description, referenceId: referenceId ?? null };
+  return { kind: "moved", transaction, balance: after };
+};
