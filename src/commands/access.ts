@@ -10,6 +10,7 @@ type Requirement =
   | { tier: "account" }
   | { tier: "organization"; role: OrganizationRole }
   | { tier: "workspace"; role: WorkspaceRole; orOrganizationAdmin?: true };
+type Tier<T extends Requirement["tier"]> = Extract<Requirement, { tier: T }>;
 
 /** RBAC-05: `resource:action` → least role. Every route names one of these. */
 export const permissions = {
@@ -46,42 +47,58 @@ type Caller = { userId: string; organizationId: string };
 
 /**
  * RBAC-01, R-10, R-13: decides on the current roles of workspace and organization, never on the token's. A workspace
- * of an organization the caller does not belong to is as absent as one that never was.
+ * of an organization the caller does not belong to is as absent as one that never was. Who has the role in the
+ * workspace itself costs one state; only for others is the organization asked.
  */
-export const accessControl =
-  ({ stateOf }: Handler) =>
-  async (permission: Permission, caller: Caller, workspaceId: string | null): Promise<Access | Rejection> => {
+export const accessControl = ({ stateOf }: Pick<Handler, "stateOf">) => {
+  const roleInOrganization = async (id: string, userId: string): Promise<OrganizationRole | undefined> => {
+    const { state } = await stateOf(organization, id);
+    return state.status === "active" ? state.members.get(userId) : undefined;
+  };
+
+  const inOrganization = async (
+    required: Tier<"organization">,
+    { userId, organizationId }: Caller,
+  ): Promise<Access | Rejection> => {
+    const role = await roleInOrganization(organizationId, userId);
+    if (!role || rankOf(role) < rankOf(required.role)) return forbidden(required.role);
+    return { tier: "organization", role, organizationId, workspaceId: null };
+  };
+
+  const inWorkspace = async (
+    required: Tier<"workspace">,
+    { userId }: Caller,
+    workspaceId: string,
+  ): Promise<Access | Rejection> => {
+    const { state } = await stateOf(workspace, workspaceId);
+    if (state.status !== "active") return absent();
+    const place = { organizationId: state.organizationId, workspaceId };
+    const role = state.members.get(userId)?.role;
+    if (role && reaches(role, required.role)) return { tier: "workspace", role, ...place };
+
+    const organizationRole = await roleInOrganization(state.organizationId, userId);
+    if (!role && !organizationRole) return absent();
+    const isSufficient = required.orOrganizationAdmin || reaches("admin", required.role);
+    if (organizationRole !== "admin" || !isSufficient) return forbidden(required.role);
+    return { tier: "organization", role: "admin", ...place };
+  };
+
+  return async (permission: Permission, caller: Caller, workspaceId: string | null): Promise<Access | Rejection> => {
     const required: Requirement = permissions[permission];
-    if (required.tier === "public" || required.tier === "account")
-      return { tier: required.tier, role: null, organizationId: caller.organizationId, workspaceId: null };
-    if (required.tier === "organization") {
-      const role = await organizationRole(caller.organizationId, caller.userId);
-      if (!role || rankOf(role) < rankOf(required.role)) return forbidden(required.role);
-      return { tier: "organization", role, organizationId: caller.organizationId, workspaceId: null };
-    }
-    if (!workspaceId) throw new Error(`the permission ${permission} needs a workspace in the path`);
-    return inWorkspace(workspaceId, required);
-
-    async function inWorkspace(id: string, needed: Extract<Requirement, { tier: "workspace" }>) {
-      const { state } = await stateOf(workspace, id);
-      if (state.status !== "active") return absent();
-      const { organizationId } = state;
-      const own = state.members.get(caller.userId)?.role;
-      if (own && reaches(own, needed.role))
-        return { tier: "workspace" as const, role: own, organizationId, workspaceId: id };
-      const inOrganization = await organizationRole(organizationId, caller.userId);
-      if (!own && !inOrganization) return absent();
-      const isPassed = inOrganization === "admin" && (needed.orOrganizationAdmin || reaches("admin", needed.role));
-      return isPassed
-        ? { tier: "organization" as const, role: "admin" as const, organizationId, workspaceId: id }
-        : forbidden(needed.role);
-    }
-
-    async function organizationRole(id: string, userId: string): Promise<OrganizationRole | undefined> {
-      const { state } = await stateOf(organization, id);
-      return state.status === "active" ? state.members.get(userId) : undefined;
+    switch (required.tier) {
+      case "public":
+      case "account":
+        return { tier: required.tier, role: null, organizationId: caller.organizationId, workspaceId: null };
+      case "organization":
+        return inOrganization(required, caller);
+      case "workspace":
+        if (!workspaceId) throw new Error(`the permission ${permission} needs a workspace in the path`);
+        return inWorkspace(required, caller, workspaceId);
+      default:
+        return required satisfies never;
     }
   };
+};
 
 const rankOf = (role: OrganizationRole): number => OrganizationRole.options.indexOf(role);
 

@@ -31,7 +31,8 @@ export const RotateRefreshToken = command(session, {
   stream: ({ sessionId }) => sessionId,
   decide: ({ sessionId, presentedHash, refreshTokenHash, refreshExpiresAt }, current, { now }) => {
     if (current.status !== "active") return invalidRefreshToken();
-    if (current.refreshTokenHash !== presentedHash || current.refreshExpiresAt <= now) return invalidRefreshToken();
+    const isExpired = Date.parse(current.refreshExpiresAt) <= Date.parse(now);
+    if (current.refreshTokenHash !== presentedHash || isExpired) return invalidRefreshToken();
     const { userId, sessionEpoch } = current;
     const rotated = {
       sessionId,
@@ -68,7 +69,7 @@ export const invalidRefreshToken = (): Rejection =>
 
 /** AUTH-11, AUTH-12: whether a session may still act; asked on every request, of the write side. */
 export const sessionStanding =
-  ({ stateOf }: Handler) =>
+  ({ stateOf }: Pick<Handler, "stateOf">) =>
   async ({ sessionId, userId }: { sessionId: string; userId: string }): Promise<"active" | "ended"> => {
     const [{ state: current }, { state: account }] = await Promise.all([
       stateOf(session, sessionId),

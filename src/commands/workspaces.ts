@@ -168,6 +168,7 @@ const active = (state: Workspace): Active => {
   return state;
 };
 
+/** Who may create or change a workspace acts as its owner or as an admin, whatever less their own membership says. */
 function workspaceView({
   state,
   input: { workspaceId },
@@ -177,8 +178,8 @@ function workspaceView({
   input: { workspaceId: string };
   facts: { actor: Actor };
 }): z.output<typeof WorkspaceView> {
-  const { name, slug, planType, organizationId, createdAt, members } = active(state);
-  const role = (actor.id && members.get(actor.id)?.role) || "admin";
+  const { name, slug, planType, organizationId, createdAt } = active(state);
+  const role = isOwner(active(state), actor) ? "owner" : "admin";
   return { id: workspaceId, name, slug, planType, organizationId, role, createdAt };
 }
 
