@@ -1,37 +1,19 @@
 import type { z } from "zod";
-import type { Actor, Aggregate, Command, EventDefs, EventOf, Recorded } from "../kernel/decider.ts";
+import { canonical } from "../eventstore/chain.ts";
+import type { Codec } from "../eventstore/codec.ts";
+import { journalOf } from "../eventstore/journal.ts";
+import type { EventStore } from "../eventstore/store.ts";
+import type { Aggregate, Command, EventDefs, EventOf, Recorded } from "../kernel/decider.ts";
 import type { Rejection } from "../kernel/rejection.ts";
+import type { Accepted, CommandContext } from "./commandContext.ts";
+import type { CommandMemory } from "./commandMemory.ts";
+import { openLanes } from "./lanes.ts";
+import { defaultLimits, type Limits, type Warn } from "./limits.ts";
 
-/** Who asks, when and why: everything about a command that is not its input. */
-export type CommandContext = {
-  /** A UUID scoped to the caller: the same one, sent again with the same input, is the same command. */
-  commandId: string;
-  requestId: string;
-  causationId: string;
-  /** ISO 8601, read once from the clock at the edge. */
-  now: string;
-  actor: Actor;
-  organizationId: string | null;
-  workspaceId: string | null;
-  sessionId: string | null;
-  ip: string | null;
-  userAgent: string | null;
-  /** If-Match: refuse with `REVISION_MISMATCH` unless the stream stands here. */
-  expectedRevision?: bigint;
-};
-
-export type Accepted<A> = {
-  answer: A;
-  /** Of the last event written, or of the stream when nothing had to be written. */
-  revision: bigint;
-  /** Commit position of that event: a reader that has passed it sees this command's effect. */
-  position: bigint;
-  /** The answer was given before: nothing was written now. */
-  replayed: boolean;
-};
+export type { Accepted, CommandContext } from "./commandContext.ts";
 
 export type Handler = {
-  /** Errors: `EventStoreUnavailable` when the outcome cannot be known for now; sending the command again is safe. */
+  /** Errors: `Unavailable` when the outcome cannot be known for now; sending the command again is safe. */
   handle<I extends z.ZodObject, D extends EventDefs, S, A>(
     command: Command<I, D, S, A>,
     input: z.output<I>,
@@ -44,4 +26,49 @@ export type Handler = {
   ): Promise<{ state: S; revision: bigint; position: bigint }>;
   /** Decoded events of one stream, oldest first. Secrets are in events alone, never in states. */
   history<D extends EventDefs, S>(aggregate: Aggregate<D, S>, id: string): AsyncIterable<Recorded<EventOf<D>>>;
+};
+
+type Options = {
+  store: EventStore;
+  codec: Codec;
+  memory: CommandMemory;
+  /** The categories whose streams this process keeps states of. */
+  categories: readonly string[];
+  /** Keyed: an input may hold what nobody shall guess from its hash. */
+  hashInput: (canonicalInput: string) => string;
+  limits?: Partial<Limits>;
+  warn?: Warn;
+};
+
+/** The one way to write. `start` begins to follow what other processes write; without it every state is read anew. */
+export const commandHandler = (options: Options): Handler & { start(): void; stop(): Promise<void> } => {
+  const { store, codec, hashInput, warn = () => undefined } = options;
+  const lanes = openLanes({ ...options, warn, limits: { ...defaultLimits, ...options.limits } });
+
+  return {
+    async handle<I extends z.ZodObject, D extends EventDefs, S, A>(
+      command: Command<I, D, S, A>,
+      input: z.output<I>,
+      context: CommandContext,
+    ) {
+      const erased = command as unknown as Command;
+      const inputHash = hashInput(canonical([command.name, context.preparedFrom ?? input]));
+      const outcome = await lanes
+        .of(erased.on, command.stream(input))
+        .submit({ command: erased, input, inputHash, context });
+      // A lane knows no types; what it answers with is what this command's own `answer` gave.
+      return outcome as Accepted<A> | Rejection;
+    },
+    async stateOf<D extends EventDefs, S>(aggregate: Aggregate<D, S>, id: string) {
+      const lane = lanes.of(aggregate as unknown as Aggregate, id);
+      const { state, revision, position } = await lane.standing(lanes.isLive());
+      return { state: state as S, revision, position };
+    },
+    async *history<D extends EventDefs, S>({ category, events }: Aggregate<D, S>, id: string) {
+      const journal = journalOf({ store, codec, events, stream: `${category}-${id}`, isLedger: false });
+      for await (const chunk of journal.read()) yield* chunk;
+    },
+    start: () => lanes.start(),
+    stop: () => lanes.stop(),
+  };
 };

@@ -117,10 +117,15 @@ const encryptedData = ({ data, type }: NewEvent, marks: ReadonlyMap<string, Pers
   for (const [field, mark] of marks) {
     if (data[field] === undefined) continue;
     const id = idIn(data, mark.subject);
-    encrypted[field] = encrypt(JSON.stringify(data[field]), keyOf(keys, id), aadOf(id, type, field));
+    encrypted[field] = encrypt(plaintextOf(data[field]), keyOf(keys, id), aadOf(id, type, field));
   }
   return encrypted;
 };
+
+/** Text as it is, since JSON could make it six times as long; everything else as JSON. The first letter says which. */
+const plaintextOf = (value: unknown): string => (typeof value === "string" ? `t${value}` : `j${JSON.stringify(value)}`);
+const valueOf = (plaintext: string): unknown =>
+  plaintext.startsWith("t") ? plaintext.slice(1) : JSON.parse(plaintext.slice(1));
 
 const keyOf = (keys: Keys, id: string): Uint8Array => {
   const key = keys.get(id);
@@ -145,7 +150,7 @@ const decryptedData = (data: Data, type: string, marks: ReadonlyMap<string, Pers
     if (!isCiphertext(value)) continue;
     const id = idIn(data, mark.subject);
     const key = keys.get(id);
-    clear[field] = key ? JSON.parse(decrypt(value, key, aadOf(id, type, field))) : mark.erased;
+    clear[field] = key ? valueOf(decrypt(value, key, aadOf(id, type, field))) : mark.erased;
   }
   return clear;
 };

@@ -1,0 +1,42 @@
+/** A command that was carried out: what it takes to recognise it and to answer it again. */
+export type CarriedOut = {
+  inputHash: string;
+  /** Of its first event, and of its last one. */
+  firstRevision: bigint;
+  revision: bigint;
+  position: bigint;
+  /** The state right after it, where that was kept: without it, the stream is folded up to there. */
+  state?: unknown;
+};
+
+/** A ledger folded up to one of its commands. */
+export type Snapshot = {
+  revision: bigint;
+  position: bigint;
+  state: unknown;
+  chain: string;
+  lastCommandId: string;
+};
+
+/**
+ * Where ledgers keep what would be too long to read again: the fold so far, and the commands it was made of. A ledger's
+ * rows can be thrown away at any time. That costs a read of its stream and changes nothing else.
+ */
+export type CommandMemory = {
+  /** The newest one of this fold whose commands are there. */
+  snapshot(stream: string, foldVersion: number): Promise<Snapshot | undefined>;
+  /** Of these commands, those known; `undefined` when the rows up to `lastCommandId` are not there any more. */
+  recall(
+    stream: string,
+    foldVersion: number,
+    lastCommandId: string,
+    commandIds: readonly string[],
+  ): Promise<ReadonlyMap<string, CarriedOut> | undefined>;
+  /** Both or neither: a snapshot stands for all commands up to it. */
+  keep(
+    stream: string,
+    foldVersion: number,
+    snapshot: Snapshot,
+    commands: ReadonlyMap<string, CarriedOut>,
+  ): Promise<void>;
+};

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Codec } from "../eventstore/codec.ts";
+import { journalOf } from "../eventstore/journal.ts";
+import type { EventStore } from "../eventstore/store.ts";
+import type { Command } from "../kernel/decider.ts";
+import { ledgerLog, shortLog } from "./commandLog.ts";
+import type { CommandMemory } from "./commandMemory.ts";
+import { type Lane, openLane } from "./lane.ts";
+import type { Limits, Warn } from "./limits.ts";
+
+export type Lanes = {
+  of(on: Command["on"], id: string): Lane;
+  /** Whether other processes' events are coming in as they happen: what lanes hold is then the present. */
+  isLive(): boolean;
+  /** Begins to follow the store; what is known until then is read again before it is used. */
+  start(): void;
+  stop(): Promise<void>;
+};
+
+type Options = {
+  store: EventStore;
+  codec: Codec;
+  memory: CommandMemory;
+  categories: readonly string[];
+  limits: Limits;
+  warn: Warn;
+};
+
+const restartMs = 500;
+
+/** All lanes of this process, the least recently used idle ones let go. */
+export const openLanes = ({ store, codec, memory, categories, limits, warn }: Options): Lanes => {
+  const lanes = new Map<string, Lane>();
+  const stopping = new AbortController();
+  let isLive = false;
+  let following: Promise<void> | undefined;
+
+  const open = (on: Command["on"], id: string, stream: string): Lane => {
+    const { snapshotEvery: keepEvery } = limits;
+    const { events, ledger } = on;
+    const log = ledger ? ledgerLog({ stream, foldVersion: ledger.foldVersion, memory, keepEvery, warn }) : shortLog();
+    const journal = journalOf({ store, codec, events, stream, isLedger: ledger !== undefined });
+    return openLane({ on, id, stream, journal, log, limits });
+  };
+
+  /** A lane at work stays: a second one of the same stream would only be in its way. */
+  const evict = () => {
+    for (const [stream, lane] of lanes) {
+      if (lanes.size <= limits.lanesMax) return;
+      if (lane.isIdle()) lanes.delete(stream);
+    }
+  };
+
+  /** What lanes hold may be older than where the subscription begins: they read again before they go on. */
+  const follow = async (after: bigint): Promise<void> => {
+    for (const lane of lanes.values()) lane.doubt();
+    const { signal } = stopping;
+    const onDisconnect = () => {
+      isLive = false;
+    };
+    for await (const item of store.follow({ after, categories, signal, onDisconnect })) {
+      if (item.kind === "caughtUp") isLive = true;
+      if (item.kind === "event") lanes.get(item.event.stream)?.reached(item.event.revision);
+    }
+  };
+
+  const followForEver = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      try {
+        await follow(await store.head());
+      } catch (error) {
+        isLive = false;
+        warn({ error }, "lanes cannot follow the event store and read before they decide");
+        await delay(restartMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+    }
+  };
+
+  return {
+    of(on, id) {
+      const stream = `${on.category}-${id}`;
+      const lane = lanes.get(stream) ?? open(on, id, stream);
+      lanes.delete(stream);
+      lanes.set(stream, lane);
+      if (lanes.size > limits.lanesMax) evict();
+      return lane;
+    },
+    isLive: () => isLive,
+    start() {
+      following ??= followForEver();
+    },
+    async stop() {
+      stopping.abort();
+      await following;
+      isLive = false;
+    },
+  };
+};

@@ -1,0 +1,27 @@
+export type Limits = {
+  /** Streams whose state is kept in memory; the least recently used idle one goes first. */
+  lanesMax: number;
+  /** Commands that may wait for one stream; more are refused with `OVERLOADED`. */
+  waitingMax: number;
+  /** In one append. The store takes 1 MiB. */
+  batchCommandsMax: number;
+  batchBytesMax: number;
+  /** How often a batch is decided before its commands are refused with `CONTENTION`. */
+  attemptsMax: number;
+  /** New commands of a ledger between two snapshots. */
+  snapshotEvery: number;
+  /** Commands of one ledger in memory while they cannot be kept elsewhere; then `OVERLOADED`. */
+  heldCommandsMax: number;
+};
+
+export const defaultLimits: Limits = {
+  lanesMax: 10_000,
+  waitingMax: 10_000,
+  batchCommandsMax: 250,
+  batchBytesMax: 640 * 1024,
+  attemptsMax: 25,
+  snapshotEvery: 2_000,
+  heldCommandsMax: 200_000,
+};
+
+export type Warn = (details: object, message: string) => void;
