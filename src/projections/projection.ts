@@ -58,7 +58,7 @@ export const set = <C extends Columns, K extends keyof C & string>(
 export const add = <C extends Columns, K extends keyof C & string>(
   table: Table<C, K>,
   key: KeyOf<C, K>,
-  amounts: { [N in Numeric<C>]?: number },
+  amounts: { [N in Exclude<Numeric<C>, K>]?: number },
 ): RowChange => ({ kind: "add", table, key, amounts });
 export const remove = <C extends Columns, K extends keyof C & string>(
   table: Table<C, K>,
@@ -89,3 +89,14 @@ export type Projection = {
 export const projection = <const A extends readonly EventSource[]>(
   definition: Omit<Projection, "of" | "when"> & { of: A; when: When<EventsOf<A[number]>> },
 ): Projection => definition;
+
+/** What one event changes in the rows of a projection that follows its stream. */
+export const changesOf = (
+  { name, when }: Projection,
+  { type, data, ...occurrence }: Occurrence & { type: string; data: unknown },
+): readonly RowChange[] => {
+  const change = when[type];
+  if (!change) throw new Error(`the projection ${name} does not know the event ${type}`);
+  // The codec has checked the data against the schema of this type, for which `projection` has typed the function.
+  return [change(data as never, occurrence)].flat();
+};

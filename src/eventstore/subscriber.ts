@@ -1,0 +1,66 @@
+import { pause, withLease } from "../platform/lease.ts";
+import type { Log } from "../platform/log.ts";
+import type { Pool, Transaction } from "../platform/postgres.ts";
+
+export type SubscriberRole = "starting" | "standby" | "running" | "stopped";
+export type Subscriber = {
+  role(): SubscriberRole;
+  /** Why it does not get on, for people; null while it does. */
+  problem(): string | null;
+  /** Resolves when what was in hand is finished. */
+  stop(): Promise<void>;
+};
+
+/** One connection's worth of work. `signal` says when to end it; `onProgress` is called whenever it got on. */
+export type Session = (connection: Transaction, signal: AbortSignal, onProgress: () => void) => Promise<void>;
+
+const BACKOFF_MIN_MS = 50;
+const BACKOFF_MAX_MS = 5_000;
+
+export const backoffMs = (failures: number): number => Math.min(BACKOFF_MIN_MS * 2 ** (failures - 1), BACKOFF_MAX_MS);
+
+/**
+ * Keeps one session running among all processes of the database: others stand by and take over when it dies. A session
+ * that fails, whatever the reason, begins again after a pause, which grows until it gets on.
+ */
+export const subscriber = (name: string, pool: Pool, log: Log, session: Session): Subscriber => {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let role: SubscriberRole = "starting";
+  let problem: string | null = null;
+  let failures = 0;
+
+  const attempt = () =>
+    withLease(pool, name, { signal, onWait: () => (role = "standby") }, async (connection, held) => {
+      role = "running";
+      await session(connection, held, () => {
+        failures = 0;
+        problem = null;
+      });
+    });
+
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        await attempt();
+      } catch (error) {
+        role = "starting";
+        problem = error instanceof Error ? error.message : String(error);
+        failures += 1;
+        log.warn({ error, subscriber: name, failures }, "a subscriber failed and begins again");
+        await pause(backoffMs(failures), signal);
+      }
+    }
+    role = "stopped";
+  };
+  const ended = run();
+
+  return {
+    role: () => role,
+    problem: () => problem,
+    stop: () => {
+      stopping.abort();
+      return ended;
+    },
+  };
+};

@@ -1,0 +1,99 @@
+import type { Followed, StoredEvent } from "../eventstore/store.ts";
+import type { Decode, Decoded } from "./decoding.ts";
+
+/** Events in commit order, and the position up to which there are no others. */
+export type Batch = { events: readonly Decoded[]; position: bigint };
+
+export type Inbox = {
+  /**
+   * The next batch of at most `max` events: at once if there are some and `notBefore` (on the clock of `performance`)
+   * is past; otherwise when it is full or that time has come. Undefined at the source's end.
+   */
+  take(max: number, notBefore?: number): Promise<Batch | undefined>;
+  /** Has all come in that was there at the beginning? */
+  isCaughtUp(): boolean;
+  /** The oldest event that came in and was not taken, and their number. */
+  waiting(): { oldest: StoredEvent | undefined; events: number };
+};
+
+type Waiting = { event: StoredEvent; decoded: Promise<Decoded> };
+
+/** So many events are fetched and decoded ahead of the batch that is being applied. */
+const AHEAD_MAX = 2_000;
+
+/** Takes events in and decodes each once while earlier ones are being applied. `take` throws what the source threw. */
+export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox => {
+  const queue: Waiting[] = [];
+  const arrival = notice();
+  const room = notice();
+  let passed = -1n;
+  let taken = -1n;
+  let isCaughtUp = false;
+  let hasEnded = false;
+  let failure: { error: unknown } | undefined;
+
+  const takeIn = async (): Promise<void> => {
+    for await (const followed of source) {
+      if (followed.kind === "event") queue.push(waiting(followed.event, decode));
+      else if (followed.kind === "passed") passed = followed.position;
+      else isCaughtUp = true;
+      arrival.give();
+      if (queue.length >= AHEAD_MAX) await room.next();
+    }
+  };
+  takeIn()
+    .catch((error: unknown) => {
+      failure = { error };
+    })
+    .finally(() => {
+      hasEnded = true;
+      arrival.give();
+    });
+
+  const isReady = (max: number, notBefore: number): boolean => {
+    if (hasEnded || queue.length >= max) return true;
+    return (queue.length > 0 || passed > taken) && performance.now() >= notBefore;
+  };
+
+  return {
+    isCaughtUp: () => isCaughtUp,
+    waiting: () => ({ oldest: queue[0]?.event, events: queue.length }),
+    take: async (max, notBefore = 0) => {
+      while (!isReady(max, notBefore)) {
+        const leftMs = notBefore - performance.now();
+        await arrival.next(leftMs > 0 ? leftMs : undefined);
+      }
+      if (failure) throw failure.error;
+      if (hasEnded && queue.length === 0) return undefined;
+      const batch = queue.splice(0, max);
+      room.give();
+      const last = batch.at(-1)?.event.position ?? passed;
+      taken = queue.length === 0 && passed > last ? passed : last;
+      const position = taken;
+      return { events: await Promise.all(batch.map(({ decoded }) => decoded)), position };
+    },
+  };
+};
+
+/** A rejection that waits in the queue for somebody to look at it must not end the process. */
+const waiting = (event: StoredEvent, decode: Decode): Waiting => {
+  const decoded = decode(event);
+  decoded.catch(() => undefined);
+  return { event, decoded };
+};
+
+/** Something to wait for, with room for one that waits. */
+const notice = () => {
+  let wake: () => void = () => undefined;
+  return {
+    give: () => wake(),
+    next: (timeoutMs?: number): Promise<void> =>
+      new Promise((resolve) => {
+        const timer = timeoutMs === undefined ? undefined : setTimeout(() => wake(), timeoutMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+  };
+};

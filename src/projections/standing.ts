@@ -1,0 +1,79 @@
+import { beginAt, type Checkpoint, checkpointsOf } from "../eventstore/checkpoints.ts";
+import { parkedStreams } from "../eventstore/parkedEvents.ts";
+import { query, type Transaction } from "../platform/postgres.ts";
+import { identifier, sql } from "../platform/sql.ts";
+import type { Follower } from "./application.ts";
+import type { Projection, Table } from "./projection.ts";
+
+/** How the rows of the projections stand to their code. */
+export type Standing = {
+  /** Rows of the code's version: new events are applied to them. */
+  live: readonly Follower[];
+  /** Rows of an older version, or none: to be rebuilt beside them. */
+  outdated: readonly Projection[];
+  /** Rows of a newer version, which another process's code knows: not to be touched. */
+  newer: readonly Projection[];
+};
+
+/** The checkpoints say that events were applied which the event store does not have: it was put back to an older state. */
+export class CheckpointAheadOfStore extends Error {
+  override readonly name = "CheckpointAheadOfStore";
+}
+
+/** @throws CheckpointAheadOfStore */
+export const standingOf = async (
+  connection: Transaction,
+  projections: readonly Projection[],
+  head: bigint,
+): Promise<Standing> => {
+  await beginNew(connection, projections);
+  const checkpoints = await checkpointsOf(
+    connection,
+    projections.map(({ name }) => name),
+  );
+  for (const checkpoint of checkpoints.values()) refuseAhead(checkpoint, head);
+  const live: Follower[] = [];
+  for (const projection of projections) {
+    const checkpoint = checkpoints.get(projection.name);
+    if (checkpoint?.version !== projection.version) continue;
+    live.push({ projection, checkpoint, parked: new Set((await parkedStreams(connection, checkpoint)).keys()) });
+  }
+  const newer = projections.filter(({ name, version }) => (checkpoints.get(name)?.version ?? 0) > version);
+  const known = new Set([...newer, ...live.map(({ projection }) => projection)]);
+  return {
+    live,
+    outdated: projections.filter((projection) => !known.has(projection)),
+    newer,
+  };
+};
+
+/** In a database where nothing was projected yet, nobody reads what a rebuild beside would protect. */
+const beginNew = async (connection: Transaction, projections: readonly Projection[]): Promise<void> => {
+  const names = projections.map(({ name }) => name);
+  const checkpoints = await checkpointsOf(connection, names);
+  if ([...checkpoints.values()].some(({ position }) => position > -1n)) return;
+  for (const { name, version, tables } of projections) {
+    if (checkpoints.has(name)) continue;
+    const isEmpty = await allEmpty(connection, tables);
+    if (isEmpty) await beginAt(connection, { subscriber: name, version, position: -1n });
+  }
+};
+
+const allEmpty = async (connection: Transaction, tables: readonly Table[]): Promise<boolean> => {
+  for (const { name } of tables) {
+    const [row] = await query<{ any: boolean }>(
+      connection,
+      sql`select exists (select from ${identifier("read_model", name)}) as any`,
+    );
+    if (row?.any !== false) return false;
+  }
+  return true;
+};
+
+const refuseAhead = ({ subscriber, position }: Checkpoint, head: bigint): void => {
+  if (position <= head) return;
+  throw new CheckpointAheadOfStore(
+    `${subscriber} has applied events up to position ${position}, but the event store ends at ${head}: it seems to be ` +
+      "an older copy. Put back the right one, or rebuild the projections from this one: npm run rebuild",
+  );
+};
