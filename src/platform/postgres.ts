@@ -71,7 +71,8 @@ export const query = <Row extends pg.QueryResultRow>(on: Pool | Transaction, sta
     : send<Row>(on, statement);
 
 const send = async <Row extends pg.QueryResultRow>(connection: Transaction, statement: Sql): Promise<Row[]> => {
-  const { rows } = await reached(connection.query<Row>(textOf(statement), [...statement.values]));
+  const { name, values } = statement;
+  const { rows } = await reached(connection.query<Row>({ name, text: textOf(statement), values: [...values] }));
   return rows;
 };
 
@@ -132,8 +133,9 @@ const withConnection = async <T>(pool: Pool, work: (connection: Transaction) => 
 
 /** Class 08 is "connection exception", 57P0x the server going down or coming up, 53300 no connection left. */
 const unavailableCodes = /^(08...|57P0[1-5]|53300|E[A-Z]+)$/;
+/** The last: a table was altered after the connection had a statement planned. The next connection plans anew. */
 const unavailableMessages =
-  /^(Connection terminated|timeout (exceeded|expired)|Client has encountered a connection error)/;
+  /^(Connection terminated|timeout (exceeded|expired)|Client has encountered a connection error|cached plan must not)/;
 
 const reached = async <T>(asked: Promise<T>): Promise<T> => {
   try {

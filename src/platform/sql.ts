@@ -9,12 +9,33 @@ export type Sql = {
   readonly [made]: true;
   readonly pieces: readonly string[];
   readonly values: readonly Parameter[];
+  /** Of a statement that stands in one place with all its text: a connection has the server plan it once. */
+  readonly name?: string;
 };
 
 const isSql = (part: Sql | Parameter): part is Sql => typeof part === "object" && part !== null && made in part;
 
 /** A statement as text with its parameters apart: whatever stands in `${}` never becomes text, except other `sql`. */
 export const sql = (texts: TemplateStringsArray, ...parts: readonly (Sql | Parameter)[]): Sql => {
+  const statement = woven(texts, parts);
+  const isWhole = parts.length > 0 && !parts.some(isSql);
+  return isWhole ? { ...statement, name: nameOf(texts) } : statement;
+};
+
+/** JavaScript gives every place in the source one `TemplateStringsArray`, so there are as many names as places. */
+const names = new WeakMap<TemplateStringsArray, string>();
+let namesGiven = 0;
+
+const nameOf = (texts: TemplateStringsArray): string => {
+  const known = names.get(texts);
+  if (known !== undefined) return known;
+  namesGiven += 1;
+  const name = `everfold_${namesGiven}`;
+  names.set(texts, name);
+  return name;
+};
+
+const woven = (texts: readonly string[], parts: readonly (Sql | Parameter)[]): Sql => {
   const pieces = [texts[0] ?? ""];
   const values: Parameter[] = [];
   const append = (text: string) => pieces.push(`${pieces.pop() ?? ""}${text}`);
@@ -44,4 +65,7 @@ export const identifier = (...names: readonly string[]): Sql => {
 
 /** Pieces in a row, separated by commas. */
 export const list = (items: readonly (Sql | Parameter)[]): Sql =>
-  items.reduce<Sql>((row, item, index) => (index === 0 ? sql`${item}` : sql`${row}, ${item}`), sql``);
+  woven(
+    items.map((_, index) => (index === 0 ? "" : ", ")),
+    items,
+  );

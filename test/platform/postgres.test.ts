@@ -1,7 +1,15 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { openPool, type Pool, query, type Role, readAsTenant, transaction } from "../../src/platform/postgres.ts";
+import {
+  DatabaseUnavailable,
+  openPool,
+  type Pool,
+  query,
+  type Role,
+  readAsTenant,
+  transaction,
+} from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 
@@ -108,6 +116,19 @@ test("any instant and any safe integer come back as they were sent", async () =>
       expect(await query(api, sql`select ${at}::timestamptz as at, ${n}::int8 as n`)).toEqual([{ at, n }]);
     }),
   );
+});
+
+test("a connection has a statement planned once, and survives that its table is altered", async () => {
+  const pool = open("everfold_projector", { max: 1 });
+  onTestFinished(() => pool.end());
+  const rowsAbove = (n: number) => query(pool, sql`select * from rebuild.altered where n > ${n}`);
+  const plans = sql`select count(*) as plans from pg_prepared_statements where statement like '%rebuild.altered%'`;
+  await query(pool, sql`create table rebuild.altered as select 1 as n`);
+  expect([await rowsAbove(0), await rowsAbove(1)]).toEqual([[{ n: 1 }], []]);
+  expect(await query(pool, plans)).toEqual([{ plans: 1 }]);
+  await query(pool, sql`alter table rebuild.altered add column more text`);
+  await expect(rowsAbove(0)).rejects.toBeInstanceOf(DatabaseUnavailable);
+  expect(await rowsAbove(0)).toEqual([{ n: 1, more: null }]);
 });
 
 test("a transaction is all or nothing", async () => {

@@ -23,6 +23,13 @@ test("a list separates its pieces by commas", () => {
   expect(statement.values).toEqual([1, 2]);
 });
 
+test("a statement has one name wherever its values come from, and none if its text varies", () => {
+  const byId = (id: number) => sql`select * from t where id = ${id}`;
+  expect(byId(1).name).toBe(byId(2).name);
+  expect(byId(1).name).not.toBe(sql`select * from t where id = ${1}`.name);
+  expect(sql`select * from ${identifier("t")} where id = ${1}`.name).toBeUndefined();
+});
+
 test("FND-19: no value becomes text, whatever it is", () => {
   fc.assert(
     fc.property(fc.array(fc.string()), (values) => {
