@@ -3,6 +3,7 @@
  * Nothing here runs.
  */
 import { z } from "zod";
+import type { App } from "../src/http/binder.ts";
 import { type Aggregate, command, type EventOf, event } from "../src/kernel/decider.ts";
 import { personal } from "../src/kernel/personal.ts";
 import { add, ignore, insert, projection, remove, set, table } from "../src/projections/projection.ts";
@@ -48,13 +49,16 @@ personal(z.int(), { subject: "readerId", erased: "erased" });
 const input = z.object({ bookId: z.uuid() });
 const returnBook = {
   name: "ReturnBook",
-  permission: "books.return",
+  permission: "book:return",
   input,
   output: z.object({ returned: z.boolean() }),
   stream: ({ bookId }: z.output<typeof input>) => bookId,
   answer: () => ({ returned: true }),
 };
-command(book, { ...returnBook, decide: ({ bookId }) => [{ type: "BookReturned", data: { bookId } }] });
+const ReturnBook = command(book, {
+  ...returnBook,
+  decide: ({ bookId }) => [{ type: "BookReturned", data: { bookId } }],
+});
 command(book, {
   ...returnBook,
   // @ts-expect-error another aggregate's event
@@ -93,3 +97,19 @@ const shape = { name: "loans", version: 1, tables: [loans], of: [book] } as cons
 projection({ ...shape, when: { BookLent: ignore, BookReturned: ({ bookId }) => remove(loans, { book_id: bookId }) } });
 // @ts-expect-error BookReturned is forgotten
 projection({ ...shape, when: { BookLent: ignore } });
+
+// A route's path names fields of the input, and a read sees the parameters of its path.
+declare const app: App;
+app.command("POST", "/books/:bookId/return", ReturnBook, { example: { data: { returned: true } } });
+// @ts-expect-error the input has no shelfId
+app.command("POST", "/shelves/:shelfId/return", ReturnBook, { example: { data: { returned: true } } });
+const title = {
+  permission: "book:read",
+  output: z.object({ title: z.string() }),
+  example: { data: { title: "Emma" } },
+};
+app.query("/books/:bookId", { ...title, name: "GetBook", load: async (_, { params }) => ({ title: params.bookId }) });
+// @ts-expect-error the path has no shelfId
+app.query("/books/:bookId", { ...title, name: "GetBook", load: async (_, { params }) => ({ title: params.shelfId }) });
+// @ts-expect-error the output has a title
+app.query("/books/:bookId", { ...title, name: "GetBook", load: async () => ({ name: "Emma" }) });
