@@ -17,7 +17,9 @@ export type AccessSubject = { userId: string; sessionId: string; organizationId:
 export type AccessClaims = AccessSubject & { tokenId: string; issuedAtS: number; expiresAtS: number };
 
 /** Why a token is not accepted; for the log, and "expired" for the client. */
-export type TokenFault = { fault: "malformed" | "expired" | "wrong_signature" | "wrong_audience" | "wrong_claims" };
+export type TokenFault = {
+  fault: "malformed" | "expired" | "wrong_algorithm" | "wrong_signature" | "wrong_audience" | "wrong_claims";
+};
 
 export type AccessTokens = {
   /** `expiresIn` in seconds. */
@@ -110,6 +112,7 @@ const faultOf = (error: unknown): TokenFault["fault"] => {
     return error.claim === "aud" ? "wrong_audience" : "wrong_claims";
   if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSNoMatchingKey)
     return "wrong_signature";
+  if (error instanceof errors.JOSEAlgNotAllowed) return "wrong_algorithm";
   if (error instanceof errors.JOSEError) return "malformed";
   throw error;
 };
