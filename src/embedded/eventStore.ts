@@ -8,7 +8,6 @@ const respawnDelayMinMs = 50;
 const respawnDelayMaxMs = 2_000;
 const rapidFailuresMax = 5;
 const stableAfterMs = 10_000;
-const lastWordsMax = 4_096;
 
 export type EmbeddedEventStore = {
   /** A connection string for the official client. */
@@ -28,40 +27,33 @@ export type EventStoreOptions = {
 };
 
 /**
- * Starts the embedded event store in a process of its own. When that process dies, another one takes its place on the same
- * port, so that clients recover by themselves. Rejects when the folder is in use or damaged, or the port is taken.
+ * Starts the embedded event store in a process of its own. When that process dies, another one takes its place on the
+ * same port, so that clients recover by themselves. Rejects when the folder is in use or damaged, or the port is taken.
  */
 export async function startEventStore({ directory, port = 0, onExit }: EventStoreOptions): Promise<EmbeddedEventStore> {
   let running = await launch(directory, port);
-  let isStopping = false;
   const servedPort = running.port;
+  const stopping = new AbortController();
 
   const supervise = async () => {
     let failures = 0;
-    while (!isStopping) {
+    while (!stopping.signal.aborted) {
       const startedAt = performance.now();
-      const reason = await running.exited;
-      if (isStopping) return;
-      failures = performance.now() - startedAt >= stableAfterMs ? 1 : failures + 1;
-      const next = await respawn(failures, reason);
-      if (next === undefined) return;
-      running = next;
-    }
-  };
-
-  const respawn = async (failuresSoFar: number, firstReason: Error): Promise<Running | undefined> => {
-    let reason = firstReason;
-    for (let failures = failuresSoFar; failures <= rapidFailuresMax; failures += 1) {
-      await pause(Math.min(respawnDelayMaxMs, respawnDelayMinMs * 2 ** (failures - 1)));
-      if (isStopping) return undefined;
-      try {
-        return await launch(directory, servedPort);
-      } catch (error) {
-        reason = error instanceof Error ? error : new Error(String(error));
+      let reason = await running.exited;
+      if (performance.now() - startedAt >= stableAfterMs) failures = 0;
+      for (let isServing = false; !isServing && !stopping.signal.aborted; ) {
+        failures += 1;
+        if (failures > rapidFailuresMax) return onExit?.(gaveUp(reason));
+        await backOff(failures, stopping.signal);
+        if (stopping.signal.aborted) return;
+        try {
+          running = await launch(directory, servedPort);
+          isServing = true;
+        } catch (error) {
+          reason = error instanceof Error ? error : new Error(String(error));
+        }
       }
     }
-    onExit?.(new Error(`The event store keeps failing and was given up: ${reason.message}`, { cause: reason }));
-    return undefined;
   };
 
   const supervision = supervise();
@@ -71,12 +63,21 @@ export async function startEventStore({ directory, port = 0, onExit }: EventStor
       return running.pid;
     },
     async stop() {
-      isStopping = true;
+      stopping.abort();
       await end(running);
       await supervision;
+      // The process that was being started when the order to stop came.
       await end(running);
     },
   };
+}
+
+const gaveUp = (reason: Error) =>
+  new Error(`The event store keeps failing and is not started again: ${reason.message}`, { cause: reason });
+
+async function backOff(failures: number, signal: AbortSignal): Promise<void> {
+  const delayMs = Math.min(respawnDelayMaxMs, respawnDelayMinMs * 2 ** (failures - 1));
+  await pause(delayMs, undefined, { signal }).catch(() => {});
 }
 
 type Running = {
@@ -91,38 +92,33 @@ async function launch(directory: string, port: number): Promise<Running> {
   const child = fork(entry, ["--dir", directory, "--port", String(port)], {
     execPath: process.execPath,
     execArgv: [],
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  const lastWords = hear(child);
+  let failure: string | undefined;
+  const listening = new Promise<number>((resolve) => {
+    child.on("message", (message) => {
+      const report = reportOf(message);
+      if (typeof report === "number") resolve(report);
+      else failure = report;
+    });
+  });
   const exited = new Promise<Error>((resolve) => {
     child.once("error", resolve);
     child.once("close", (code, signal) => {
-      resolve(new Error(lastWords() || `The event store ended with ${signal ?? `exit code ${code}`}.`));
+      resolve(new Error(failure ?? `The event store process ended with ${signal ?? `exit code ${code}`}.`));
     });
   });
-  const listening = new Promise<number>((resolve) => {
-    child.on("message", (message) => {
-      const served = portOf(message);
-      if (served !== undefined) resolve(served);
-    });
-  });
-  const outcome = await Promise.race([listening, exited]);
-  if (typeof outcome !== "number" || child.pid === undefined) throw outcome instanceof Error ? outcome : await exited;
-  return { child, pid: child.pid, port: outcome, exited };
+  const started = await Promise.race([listening, exited]);
+  if (typeof started !== "number") throw started;
+  if (child.pid === undefined) throw await exited;
+  return { child, pid: child.pid, port: started, exited };
 }
 
-function portOf(message: unknown): number | undefined {
-  const isReport = typeof message === "object" && message !== null && "port" in message;
-  return isReport && typeof message.port === "number" ? message.port : undefined;
-}
-
-// What the process says on stderr is passed on, and its end is kept to explain why it died.
-function hear(child: ChildProcess): () => string {
-  let heard = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    heard = (heard + text).slice(-lastWordsMax);
-  });
-  return () => heard.trim();
+/** The port it listens on, or why it does not. */
+function reportOf(message: unknown): number | string | undefined {
+  if (typeof message !== "object" || message === null) return undefined;
+  if ("listeningOn" in message && typeof message.listeningOn === "number") return message.listeningOn;
+  return "failure" in message && typeof message.failure === "string" ? message.failure : undefined;
 }
 
 async function end({ child, exited }: Running): Promise<void> {

@@ -8,15 +8,15 @@ const pageBudgetMs = 50;
 /** Tells for each subject of a page whether it matches. Throws INVALID_ARGUMENT when the pattern takes too long. */
 export type BoundedRegex = (subjects: readonly string[]) => boolean[];
 
-/** Must run once, before the first pattern is compiled: V8 then falls back to its linear engine when it backtracks much. */
+/** Runs once, before the first pattern is compiled: V8 then falls back to its linear engine when it backtracks much. */
 export function enableLinearRegex(): void {
   setFlagsFromString("--enable-experimental-regexp-engine");
   setFlagsFromString("--enable-experimental-regexp-engine-on-excessive-backtracks");
 }
 
 /**
- * A caller's regular expression, bounded in time. V8 runs most patterns at full speed and, once they backtrack too often,
- * in linear time. The rest (lookaround, back references, nested counts) run under a time budget a page.
+ * A caller's regular expression, bounded in time. V8 runs most patterns at full speed and, once they backtrack too
+ * often, in linear time. The rest (lookaround, back references, nested counts) run under a time budget a page.
  */
 export function boundedRegex(pattern: string): BoundedRegex {
   if (pattern.length > patternLengthMax)

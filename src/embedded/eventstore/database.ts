@@ -31,8 +31,8 @@ const schema = `
 export class DatabaseUnusableError extends Error {}
 
 /**
- * Opens the database of `directory`, creating it when there was none, and holds it exclusively until it is closed or the process dies.
- * Throws `DatabaseUnusableError` rather than starting anew beside damaged data.
+ * Opens the database of `directory`, creating it when there was none, and holds it exclusively until it is closed or
+ * the process dies. Throws `DatabaseUnusableError` rather than starting anew beside damaged data.
  */
 export function openDatabase(directory: string): DatabaseSync {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -88,7 +88,7 @@ function configure(database: DatabaseSync): void {
   `);
 }
 
-// Touches the root of each tree and its newest leaf: cheap at any size, and enough to notice a cut-off or overwritten file.
+// Touches the root of each tree and its newest leaf: cheap at any size, and enough to notice a cut-off or foreign file.
 function verify(database: DatabaseSync): void {
   const application = database.prepare("pragma application_id").get()?.["application_id"];
   const version = database.prepare("pragma user_version").get()?.["user_version"];

@@ -53,7 +53,7 @@ export const wrongExpectedVersion = (stream: string, expected: ExpectedRevision,
   const expectedNumber = typeof expected === "number" ? expected : expectedNumbers[expected];
   return new RpcError(
     status.FAILED_PRECONDITION,
-    `Write failed due to WrongExpectedVersion. Stream: ${stream}, Expected version: ${expectedNumber}, Actual version: ${actual}`,
+    `Stream ${stream} was expected at version ${expectedNumber} and is at ${actual}.`,
     {
       exception: "wrong-expected-version",
       "stream-name": stream,

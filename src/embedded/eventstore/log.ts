@@ -10,7 +10,7 @@ export type Direction = "forwards" | "backwards";
 /** The last revision of a stream; the tombstone's when it is tombstoned, -1 when it has no event. */
 export type StreamHead = { readonly id: number | undefined; readonly revision: number };
 
-export type CommittedId = { readonly stream: number; readonly revision: number; readonly position: number };
+export type CommittedId = { readonly stream: number | undefined; readonly revision: number; readonly position: number };
 
 export type Log = {
   readonly lastPosition: number;
@@ -44,19 +44,6 @@ export function openLog(database: DatabaseSync, now: () => number = Date.now): L
     return found;
   };
 
-  const write = (stream: string, revision: number, event: ProposedEvent): RecordedEvent => {
-    const id = head(stream).id ?? Number(statements.insertStream.run(stream).lastInsertRowid);
-    const position = lastPosition + 1;
-    const { id: eventId, type, isJson, data, metadata } = event;
-    const createdMs = now();
-    statements.insertEvent.run(position, id, revision, eventId, type, isJson ? 1 : 0, createdMs, data, metadata);
-    lastPosition = position;
-    heads.set(stream, { id, revision });
-    const recorded = { id: eventId, type, isJson, data, metadata, position, stream, revision, createdMs };
-    written.push(recorded);
-    return recorded;
-  };
-
   const rollback = () => {
     if (database.isTransaction) database.exec("rollback");
     heads.clear();
@@ -64,11 +51,22 @@ export function openLog(database: DatabaseSync, now: () => number = Date.now): L
   };
 
   return {
+    ...pagesOf(statements, head),
     get lastPosition() {
       return lastPosition;
     },
     head,
-    write,
+    write(stream, revision, { id, type, isJson, data, metadata }) {
+      const streamId = head(stream).id ?? Number(statements.insertStream.run(stream).lastInsertRowid);
+      const position = lastPosition + 1;
+      const createdMs = now();
+      statements.insertEvent.run(position, streamId, revision, id, type, Number(isJson), createdMs, data, metadata);
+      lastPosition = position;
+      heads.set(stream, { id: streamId, revision });
+      const recorded = { id, type, isJson, data, metadata, position, stream, revision, createdMs };
+      written.push(recorded);
+      return recorded;
+    },
     transaction(work) {
       written = [];
       try {
@@ -79,29 +77,33 @@ export function openLog(database: DatabaseSync, now: () => number = Date.now): L
       } catch (error) {
         rollback();
         throw error;
-      } finally {
-        written = [];
       }
-    },
-    eventAt: (stream, revision) => {
-      const { id } = head(stream);
-      if (id === undefined) return undefined;
-      return collect(statements.streamForwards.iterate(id, revision, 1)).find((event) => event.revision === revision);
-    },
-    streamPage: (stream, from, direction, limit) => {
-      const { id } = head(stream);
-      if (id === undefined) return [];
-      const statement = direction === "forwards" ? statements.streamForwards : statements.streamBackwards;
-      return collect(statement.iterate(id, from, limit));
-    },
-    allPage: (from, direction, limit) => {
-      const statement = direction === "forwards" ? statements.allForwards : statements.allBackwards;
-      return collect(statement.iterate(from, limit));
     },
     *recentIds(limit) {
       for (const row of statements.recentIds.iterate(lastPosition - limit)) yield committedId(row);
     },
     close: () => database.close(),
+  };
+}
+
+function pagesOf(
+  statements: Statements,
+  head: (stream: string) => StreamHead,
+): Pick<Log, "eventAt" | "streamPage" | "allPage"> {
+  const streamPage = (stream: string, from: number, direction: Direction, limit: number) => {
+    const { id } = head(stream);
+    if (id === undefined) return [];
+    const statement = direction === "forwards" ? statements.streamForwards : statements.streamBackwards;
+    return collect(statement.iterate(id, from, limit));
+  };
+  return {
+    streamPage,
+    eventAt: (stream, revision) =>
+      streamPage(stream, revision, "forwards", 1).find((event) => event.revision === revision),
+    allPage: (from, direction, limit) => {
+      const statement = direction === "forwards" ? statements.allForwards : statements.allBackwards;
+      return collect(statement.iterate(from, limit));
+    },
   };
 }
 

@@ -1,34 +1,45 @@
 import { parseArgs } from "node:util";
+import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { enableLinearRegex } from "./boundedRegex.ts";
 import { sqliteCode } from "./database.ts";
 import { type EventStoreServer, startServer } from "./server.ts";
 
-/** After these the file or the disk under it cannot be trusted: the process ends, and a new one recovers from the log. */
-const fatalSqliteCodes = new Set([10, 11, 26]);
+/** SQLITE_IOERR, _CORRUPT and _NOTADB: what is in memory can no longer be trusted, a new process recovers from disk. */
+const fatalSqliteCodes: ReadonlySet<number | undefined> = new Set([10, 11, 26]);
+const portDefault = "2113";
+const portMax = 65_535;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const complain = (error: unknown) => {
-  process.stderr.write(`The event store failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`The event store failed: ${messageOf(error)}\n`);
 };
 
 const onFailure = (error: unknown) => {
   complain(error);
-  const code = sqliteCode(error);
-  if (code !== undefined && fatalSqliteCodes.has(code)) process.exit(1);
+  if (fatalSqliteCodes.has(sqliteCode(error))) process.exit(1);
 };
 
 async function start(): Promise<void> {
   enableLinearRegex();
-  const { values } = parseArgs({ options: { dir: { type: "string" }, port: { type: "string", default: "2113" } } });
-  if (values.dir === undefined) throw new Error("Which folder? Say --dir DIR.");
-  const server = await startServer({ directory: values.dir, port: Number(values.port), onFailure });
-  process.send?.({ kind: "listening", port: server.port });
+  setLogVerbosity(logVerbosity.NONE);
+  const { values } = parseArgs({
+    options: { dir: { type: "string" }, port: { type: "string", default: portDefault } },
+  });
+  const port = Number(values.port);
+  if (values.dir === undefined) throw new Error("No folder to store events in was given: --dir DIR.");
+  if (!Number.isInteger(port) || port < 0 || port > portMax) throw new Error(`${values.port} is no port.`);
+  const server = await startServer({ directory: values.dir, port, onFailure });
+  process.send?.({ listeningOn: server.port });
   stopInOrder(server);
 }
 
 function stopInOrder(server: EventStoreServer): void {
-  let _stopping: Promise<void> | undefined;
+  let isStopping = false;
   const stop = () => {
-    _stopping ??= server.stop().then(
+    if (isStopping) return;
+    isStopping = true;
+    server.stop().then(
       () => process.exit(0),
       (error: unknown) => {
         complain(error);
@@ -36,12 +47,14 @@ function stopInOrder(server: EventStoreServer): void {
       },
     );
   };
+  const signals = ["SIGINT", "SIGTERM"];
   if (!process.connected) {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
+    for (const signal of signals) process.on(signal, stop);
     return;
   }
-  // A terminal or a service manager signals the whole group. The parent still has commands to finish here: it says when.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
+  // A terminal or a service manager signals the whole group, while the parent may still have commands to finish here.
+  // The parent says when to stop, and its disappearance says so too.
+  for (const signal of signals) process.on(signal, () => {});
   process.on("message", (message) => {
     if (message === "stop") stop();
   });
@@ -51,10 +64,11 @@ function stopInOrder(server: EventStoreServer): void {
 try {
   await start();
 } catch (error) {
-  complain(error);
   process.exitCode = 1;
   if (process.connected) {
-    process.send?.({ kind: "failed", message: error instanceof Error ? error.message : String(error) });
+    process.send?.({ failure: messageOf(error) });
     process.disconnect();
+  } else {
+    complain(error);
   }
 }

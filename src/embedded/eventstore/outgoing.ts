@@ -6,7 +6,7 @@ import { encode } from "./streamsDefinition.ts";
 export type Outgoing = {
   readonly isGone: boolean;
   onGone(listener: () => void): void;
-  /** Returns a promise only when the receiver is slow: it resolves when more may be sent, or when nobody listens any more. */
+  /** A promise only when the receiver is slow: it resolves when more may be sent, or when nobody listens any more. */
   send(message: Message): Promise<void> | undefined;
 };
 

@@ -12,7 +12,7 @@ import type { Message } from "google-protobuf";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import { type ExpectedRevision, noRevision, tombstoneRevision } from "./event.ts";
-import type { WriteOutcome } from "./writer.ts";
+import type { WriteOutcome } from "./writes.ts";
 
 const greatestInt64 = "9223372036854775807";
 

@@ -11,7 +11,8 @@ import { invalidArgument, maximumAppendSizeExceeded, streamDeleted, wrongExpecte
 import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
 import { expectedRevision, proposedEvent, writableStreamName } from "./requests.ts";
 import { appended, appendRefused, deleted, tombstoned } from "./responses.ts";
-import type { WriteOutcome, Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
+import type { WriteOutcome } from "./writes.ts";
 
 type Written = Extract<WriteOutcome, { kind: "written" }>;
 

@@ -3,8 +3,8 @@ import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 const unsentBytesMax = 256 * 1024;
 
 /**
- * Lets a streaming call hand over messages while earlier ones are still on their way to the socket, up to a bound, so that
- * they leave together. By default each waits for the one before it, which costs a turn of the event loop a message.
+ * Lets a streaming call hand over messages while earlier ones are still on their way to the socket, up to a bound, so
+ * that they leave together. By default each waits for the one before it, and so for a turn of the event loop.
  */
 export const writeAhead: ServerInterceptor = (method, call) =>
   method.responseStream ? new WriteAheadCall(call) : new ServerInterceptingCall(call);
