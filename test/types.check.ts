@@ -98,11 +98,13 @@ projection({ ...shape, when: { BookLent: ignore, BookReturned: ({ bookId }) => r
 // @ts-expect-error BookReturned is forgotten
 projection({ ...shape, when: { BookLent: ignore } });
 
-// A route's path names fields of the input, and a read sees the parameters of its path.
+// A route's path names fields of the input, its example is an answer, and a read sees the parameters of its path.
 declare const app: App;
 app.command("POST", "/books/:bookId/return", ReturnBook, { example: { data: { returned: true } } });
 // @ts-expect-error the input has no shelfId
 app.command("POST", "/shelves/:shelfId/return", ReturnBook, { example: { data: { returned: true } } });
+// @ts-expect-error the answer says true or false
+app.command("POST", "/books/:bookId/return", ReturnBook, { example: { data: { returned: "yes" } } });
 const title = {
   permission: "book:read",
   output: z.object({ title: z.string() }),
