@@ -64,6 +64,10 @@ export const createServer = async (options: {
   systemRoutes(server, ports, routes, { dependencies, jwks, isDraining: () => isDraining });
   features(createApp(server, ports, routes));
   await documentationRoutes(server);
+  // Closing ends the connections that are idle then; the others are kept alive by their last answer.
+  server.addHook("onResponse", async () => {
+    if (isDraining) setImmediate(() => server.server.closeIdleConnections());
+  });
   await server.ready();
 
   return {

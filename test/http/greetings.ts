@@ -190,3 +190,21 @@ export const serveGreetings = async (
   };
   return { server, url, logText: () => text, lineOf };
 };
+
+const Failed = z.strictObject({
+  success: z.literal(false),
+  data: z.null(),
+  error: z.strictObject({ code: z.string().regex(/^[A-Z_]+$/), message: z.string(), details: z.unknown() }),
+  meta: z.strictObject({ requestId: z.uuid() }),
+});
+const Succeeded = z.strictObject({
+  success: z.literal(true),
+  data: z.unknown(),
+  error: z.null(),
+  meta: z.record(z.string(), z.unknown()),
+});
+/** FND-06: what every JSON answer looks like. */
+export const Envelope = z.discriminatedUnion("success", [Succeeded, Failed]);
+
+export const errorOf = async (answer: Response) => Failed.parse(await answer.json()).error;
+export const dataOf = async (answer: Response) => Succeeded.parse(await answer.json()).data;
