@@ -1,40 +1,19 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AddCredits, ConfigureAutoRecharge, DebitCredits, OpenLedger } from "../../src/commands/credits.ts";
-import { balanceMax, type CreditLedger, creditLedger } from "../../src/domain/credits/creditLedger.ts";
-import { type EventOf, fold } from "../../src/kernel/decider.ts";
-import { isRejection } from "../../src/kernel/rejection.ts";
-import { accepts, at, eventId, facts, given, id, recorded } from "../spec.ts";
-
-type LedgerEvent = EventOf<typeof creditLedger.events>;
-
-const workspaceId = id("wonderland");
-const inLedger = { workspaceId, organizationId: id("acme") };
-
-const opened: LedgerEvent = {
-  type: "LedgerOpened",
-  data: { ...inLedger, planType: "free", creditLimit: 0, openedAt: "2026-01-31T12:00:00.000Z" },
-};
-const purchased = (amount: number): LedgerEvent => ({
-  type: "CreditsPurchased",
-  data: { ...inLedger, amount, description: "Top-up" },
-});
-const debited = (amount: number, referenceId: string | null = null): LedgerEvent => ({
-  type: "CreditsDebited",
-  data: { ...inLedger, amount, description: "Enrichment", referenceId },
-});
-const recharged = (amount: number): LedgerEvent => ({
-  type: "CreditsRecharged",
-  data: { ...inLedger, amount, description: "Automatic recharge" },
-});
-const autoRecharge = (threshold: number, amount: number, isEnabled = true): LedgerEvent => ({
-  type: "AutoRechargeConfigured",
-  data: { ...inLedger, isEnabled, threshold, amount },
-});
-
-const purchase = (amount: number) => ({ workspaceId, amount, description: "Top-up" });
-const debit = (amount: number) => ({ workspaceId, amount, description: "Enrichment" });
-const configure = (threshold: number, amount: number, enabled = true) => ({ workspaceId, enabled, threshold, amount });
+import { balanceMax, creditLedger } from "../../src/domain/credits/creditLedger.ts";
+import {
+  autoRecharge,
+  configure,
+  debit,
+  debited,
+  inLedger,
+  opened,
+  purchase,
+  purchased,
+  recharged,
+  workspaceId,
+} from "../domain/ledgerHistory.ts";
+import { accepts, at, eventId, facts, given } from "../spec.ts";
 
 describe("opening a ledger", () => {
   const open = { ...inLedger, planType: "free" };
@@ -235,98 +214,4 @@ describe("what is no amount of credits is not let in", () => {
     expect(accepts(DebitCredits, { ...debit(1), description: "" })).toBe(false);
     expect(accepts(DebitCredits, { ...debit(1), referenceId: "r".repeat(201) })).toBe(false);
   });
-});
-
-/** Amounts small enough to meet each other, and some at the very edge. */
-const amount = fc.oneof(
-  { weight: 6, arbitrary: fc.integer({ min: 1, max: 200 }) },
-  { weight: 1, arbitrary: fc.integer({ min: balanceMax - 200, max: balanceMax }) },
-);
-const request = fc.oneof(
-  fc.record({ command: fc.constant("AddCredits" as const), input: amount.map(purchase) }),
-  fc.record({ command: fc.constant("DebitCredits" as const), input: amount.map(debit) }),
-  fc.record({
-    command: fc.constant("ConfigureAutoRecharge" as const),
-    input: fc.tuple(amount, amount, fc.boolean()).map((settings) => configure(...settings)),
-  }),
-);
-type Request = typeof request extends fc.Arbitrary<infer R> ? R : never;
-
-const decide = (state: CreditLedger, { command, input }: Request) => {
-  if (command === "AddCredits") return AddCredits.decide(input, state, facts);
-  if (command === "DebitCredits") return DebitCredits.decide(input, state, facts);
-  return ConfigureAutoRecharge.decide(input, state, facts);
-};
-
-/** Asks one after the other and tells every step: the state before, what was decided, the state after. */
-const steps = (requests: readonly Request[]) => {
-  let before = fold(creditLedger, [opened]);
-  return requests.map((asked) => {
-    const decision = decide(before, asked);
-    const events = isRejection(decision) ? [] : decision;
-    const after = fold(creditLedger, events, before);
-    const step = { asked, before, decision, events, after };
-    before = after;
-    return step;
-  });
-};
-const balanceOf = (state: CreditLedger): number => (state.status === "open" ? state.balance : Number.NaN);
-const signed = ({ type, data }: LedgerEvent): bigint => {
-  if (type === "CreditsPurchased" || type === "CreditsRecharged") return BigInt(data.amount);
-  return type === "CreditsDebited" ? -BigInt(data.amount) : 0n;
-};
-
-describe("whatever is asked, in whatever order", () => {
-  const history = fc.array(request, { maxLength: 40 });
-  const holds = (property: (requests: Request[]) => void) =>
-    fc.assert(fc.property(history, property), { numRuns: 300 });
-
-  test("BILL-02, BILL-03: the balance is the exact sum of purchases and recharges less the debits", () =>
-    holds((requests) => {
-      const all = steps(requests);
-      const sum = all.flatMap(({ events }) => events).reduce((total, event) => total + signed(event), 0n);
-      expect(BigInt(balanceOf(all.at(-1)?.after ?? fold(creditLedger, [opened])))).toBe(sum);
-    }));
-
-  test("BILL-03: the balance is never negative and never beyond what is exact", () =>
-    holds((requests) => {
-      for (const { events, before } of steps(requests))
-        for (let written = 1; written <= events.length; written += 1) {
-          const balance = balanceOf(fold(creditLedger, events.slice(0, written), before));
-          expect(Number.isSafeInteger(balance) && balance >= 0).toBe(true);
-        }
-    }));
-
-  test("BILL-04: a debit is refused exactly when it exceeds the balance", () =>
-    holds((requests) => {
-      for (const { asked, before, decision } of steps(requests))
-        if (asked.command === "DebitCredits")
-          expect(isRejection(decision)).toBe(asked.input.amount > balanceOf(before));
-    }));
-
-  test("BILL-06: a debit is followed by one recharge exactly when it leaves less than the threshold", () =>
-    holds((requests) => {
-      for (const { asked, before, decision } of steps(requests)) {
-        if (asked.command !== "DebitCredits" || isRejection(decision) || before.status !== "open") continue;
-        const { isEnabled, threshold, amount } = before.autoRecharge;
-        const isDue = isEnabled && before.balance - asked.input.amount < threshold;
-        expect(decision).toEqual([debited(asked.input.amount), ...(isDue ? [recharged(amount)] : [])]);
-      }
-    }));
-
-  test("BILL-05: a debit is answered with the balance right after it, and with the ledger's after a recharge", () =>
-    holds((requests) => {
-      for (const { asked, before, events, after } of steps(requests)) {
-        if (asked.command !== "DebitCredits" || events.length === 0) continue;
-        const written = events.map((event, revision) => recorded(event, revision));
-        const { transaction, balance } = DebitCredits.answer({
-          events: written,
-          state: after,
-          input: asked.input,
-          facts,
-        });
-        expect(transaction.balanceAfter).toBe(balanceOf(before) - asked.input.amount);
-        expect(balance).toBe(balanceOf(after));
-      }
-    }));
 });

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   AddMember,
@@ -9,10 +8,9 @@ import {
   RemoveMember,
   RenameWorkspace,
 } from "../../src/commands/workspaces.ts";
-import { WorkspaceRole } from "../../src/domain/tenancy/roles.ts";
-import { type Workspace, workspace } from "../../src/domain/tenancy/workspace.ts";
+import type { WorkspaceRole } from "../../src/domain/tenancy/roles.ts";
+import { workspace } from "../../src/domain/tenancy/workspace.ts";
 import { type EventOf, fold } from "../../src/kernel/decider.ts";
-import { isRejection } from "../../src/kernel/rejection.ts";
 import { accepts, as, at, facts, given, id } from "../spec.ts";
 
 type WorkspaceEvent = EventOf<typeof workspace.events>;
@@ -284,46 +282,4 @@ test("WS-13: names have 1 to 100 characters, roles are the four, ids are UUIDs",
   expect(accepts(RenameWorkspace, { workspaceId: "wonderland", name: "n" })).toBe(false);
   expect(accepts(AddMember, { ...member("bob"), role: "emperor" })).toBe(false);
   expect(accepts(RemoveMember, { workspaceId, userId: "bob" })).toBe(false);
-});
-
-const people = ["ada", "bob", "eve", "zoe"] as const;
-const person = fc.constantFrom(...people);
-const role = fc.constantFrom(...WorkspaceRole.options);
-const request = fc.record({ asks: fc.constantFrom("add", "remove", "change"), actor: person, whom: person, role });
-type Request = typeof request extends fc.Arbitrary<infer R> ? R : never;
-
-const decide = (state: Workspace, { asks, actor, whom, role: wanted }: Request) => {
-  const told = { ...facts, ...as(actor) };
-  if (asks === "add") return AddMember.decide(withRole(whom, wanted), state, told);
-  if (asks === "remove") return RemoveMember.decide(member(whom), state, told);
-  return ChangeMemberRole.decide(withRole(whom, wanted), state, told);
-};
-
-const owners = (state: Workspace): string[] =>
-  state.status === "active"
-    ? [...state.members].filter(([, { role: held }]) => held === "owner").map(([user]) => user)
-    : [];
-
-describe("whoever asks for what, in whatever order", () => {
-  const holds = (property: (before: Workspace, after: Workspace, asked: Request) => void) =>
-    fc.assert(
-      fc.property(fc.array(request, { maxLength: 40 }), (requests) => {
-        let state = fold(workspace, [created]);
-        for (const asked of requests) {
-          const decision = decide(state, asked);
-          const after = isRejection(decision) ? state : fold(workspace, decision, state);
-          property(state, after, asked);
-          state = after;
-        }
-      }),
-      { numRuns: 300 },
-    );
-
-  test("WS-08: an active workspace always has an owner", () =>
-    holds((_, after) => expect(owners(after).length).toBeGreaterThan(0)));
-
-  test("WS-07: only owners give or take ownership", () =>
-    holds((before, after, { actor }) => {
-      if (!owners(before).includes(id(actor))) expect(owners(after)).toEqual(owners(before));
-    }));
 });

@@ -1,0 +1,278 @@
+import { describe, test } from "vitest";
+import { session } from "../../src/domain/accounts/session.ts";
+import { user } from "../../src/domain/accounts/user.ts";
+import { credential } from "../../src/domain/credentials/credential.ts";
+import { organization } from "../../src/domain/tenancy/organization.ts";
+import { workspace } from "../../src/domain/tenancy/workspace.ts";
+import { credentials } from "../../src/projections/credentials.ts";
+import { organizations } from "../../src/projections/organizations.ts";
+import { refreshTokens } from "../../src/projections/refreshTokens.ts";
+import { users } from "../../src/projections/users.ts";
+import { workspaces } from "../../src/projections/workspaces.ts";
+import { eventId, facts, given, id } from "../spec.ts";
+
+const [ada, bob, acme, wonderland] = [id("ada"), id("bob"), id("acme"), id("wonderland")];
+/** When every event given here happened; their positions are 1000, 1001, … */
+const { now } = facts;
+const inWorkspace = { workspaceId: wonderland, organizationId: acme };
+const membership = { workspace_id: wonderland, user_id: bob };
+
+describe("users", () => {
+  test("UserRegistered: a row without the hash of the password", () =>
+    given(user, {
+      type: "UserRegistered",
+      data: { userId: ada, organizationId: acme, email: "ada@example.com", name: "Ada", passwordHash: "$2b$12$fixed" },
+    })
+      .projectedBy(users)
+      .thenChanges({
+        kind: "insert",
+        table: "users",
+        row: {
+          id: ada,
+          email: "ada@example.com",
+          name: "Ada",
+          avatar_url: null,
+          session_epoch: 0,
+          created_at: now,
+          updated_at: now,
+        },
+      }));
+
+  test("AUTH-12: UserSessionsRevoked: one epoch more", () =>
+    given(user, { type: "UserSessionsRevoked", data: { userId: ada } })
+      .projectedBy(users)
+      .thenChanges({ kind: "add", table: "users", key: { id: ada }, amounts: { session_epoch: 1 } }));
+});
+
+describe("organizations", () => {
+  test("R-05: OrganizationCreated: the organization, and its creator as admin", () =>
+    given(organization, {
+      type: "OrganizationCreated",
+      data: { organizationId: acme, name: "Acme", slug: "acme", isPersonal: true, createdBy: ada },
+    })
+      .projectedBy(organizations)
+      .thenChanges(
+        {
+          kind: "insert",
+          table: "organizations",
+          row: {
+            id: acme,
+            name: "Acme",
+            slug: "acme",
+            is_personal: true,
+            created_by: ada,
+            created_at: now,
+            updated_at: now,
+          },
+        },
+        {
+          kind: "insert",
+          table: "organization_memberships",
+          row: { organization_id: acme, user_id: ada, role: "admin", joined_at: now },
+        },
+      ));
+
+  test("OrganizationMemberAdded: a membership", () =>
+    given(organization, {
+      type: "OrganizationMemberAdded",
+      data: { organizationId: acme, userId: bob, role: "viewer" },
+    })
+      .projectedBy(organizations)
+      .thenChanges({
+        kind: "insert",
+        table: "organization_memberships",
+        row: { organization_id: acme, user_id: bob, role: "viewer", joined_at: now },
+      }));
+});
+
+describe("refresh tokens", () => {
+  const [first, second] = ["1".repeat(64), "2".repeat(64)];
+  const expiry = "2026-03-08T09:00:00.000Z";
+  const ofAda = { sessionId: id("session"), userId: ada, sessionEpoch: 3, refreshExpiresAt: expiry };
+  const issued = (revision: number, hash: string) => ({
+    kind: "insert" as const,
+    table: "refresh_tokens",
+    row: {
+      id: eventId(revision),
+      user_id: ada,
+      session_id: id("session"),
+      session_epoch: 3,
+      token_hash: hash,
+      expires_at: expiry,
+      revoked_at: null,
+      created_at: now,
+    },
+  });
+  const revoked = (hash: string) => ({
+    kind: "set" as const,
+    table: "refresh_tokens",
+    key: { token_hash: hash },
+    values: { revoked_at: now },
+  });
+
+  test("AUTH-10: SessionStarted: the first token's hash", () =>
+    given(session, { type: "SessionStarted", data: { ...ofAda, organizationId: acme, refreshTokenHash: first } })
+      .projectedBy(refreshTokens)
+      .thenChanges(issued(0, first)));
+
+  test("AUTH-09: RefreshTokenRotated: the old one is revoked, the new one is there", () =>
+    given(session, {
+      type: "RefreshTokenRotated",
+      data: { ...ofAda, replacedHash: first, refreshTokenHash: second },
+    })
+      .projectedBy(refreshTokens)
+      .thenChanges(revoked(first), issued(0, second)));
+
+  test("AUTH-11: SessionEnded: the newest is revoked", () =>
+    given(session, {
+      type: "SessionEnded",
+      data: { sessionId: id("session"), userId: ada, refreshTokenHash: second },
+    })
+      .projectedBy(refreshTokens)
+      .thenChanges(revoked(second)));
+});
+
+describe("workspaces", () => {
+  const createdAt = "2026-02-01T00:00:00.000Z";
+  const joinedAt = "2026-02-02T00:00:00.000Z";
+  const setWorkspace = (values: Record<string, unknown>) => ({
+    kind: "set" as const,
+    table: "workspaces",
+    key: { id: wonderland },
+    values,
+  });
+
+  test("WS-01: WorkspaceCreated: the workspace, and its owner's membership", () =>
+    given(workspace, {
+      type: "WorkspaceCreated",
+      data: { ...inWorkspace, name: "Wonderland", slug: "wonderland", planType: "free", ownerId: ada, createdAt },
+    })
+      .projectedBy(workspaces)
+      .thenChanges(
+        {
+          kind: "insert",
+          table: "workspaces",
+          row: {
+            id: wonderland,
+            organization_id: acme,
+            name: "Wonderland",
+            slug: "wonderland",
+            owner_id: ada,
+            plan_type: "free",
+            created_at: createdAt,
+            updated_at: createdAt,
+            deleted_at: null,
+          },
+        },
+        {
+          kind: "insert",
+          table: "workspace_memberships",
+          row: {
+            organization_id: acme,
+            workspace_id: wonderland,
+            user_id: ada,
+            role: "owner",
+            invited_at: createdAt,
+            accepted_at: createdAt,
+          },
+        },
+      ));
+
+  test("WorkspaceRenamed: another name", () =>
+    given(workspace, { type: "WorkspaceRenamed", data: { ...inWorkspace, name: "Looking-Glass" } })
+      .projectedBy(workspaces)
+      .thenChanges(setWorkspace({ name: "Looking-Glass", updated_at: now })));
+
+  test("R-11: WorkspaceDeleted: the row stays, with the time it was deleted", () =>
+    given(workspace, { type: "WorkspaceDeleted", data: inWorkspace })
+      .projectedBy(workspaces)
+      .thenChanges(setWorkspace({ deleted_at: now, updated_at: now })));
+
+  test("WS-05: MemberAdded: a membership", () =>
+    given(workspace, {
+      type: "MemberAdded",
+      data: { ...inWorkspace, userId: bob, role: "member", invitedAt: joinedAt, acceptedAt: joinedAt },
+    })
+      .projectedBy(workspaces)
+      .thenChanges({
+        kind: "insert",
+        table: "workspace_memberships",
+        row: { ...membership, organization_id: acme, role: "member", invited_at: joinedAt, accepted_at: joinedAt },
+      }));
+
+  test("MemberInvited: no row, and the address nowhere", () =>
+    given(workspace, {
+      type: "MemberInvited",
+      data: {
+        ...inWorkspace,
+        invitationId: id("invitation"),
+        emailClaimId: id("grace@example.com"),
+        email: "grace@example.com",
+        role: "viewer",
+        invitedAt: joinedAt,
+      },
+    })
+      .projectedBy(workspaces)
+      .thenChanges());
+
+  test("WS-06: MemberRemoved: the membership is gone", () =>
+    given(workspace, { type: "MemberRemoved", data: { ...inWorkspace, userId: bob } })
+      .projectedBy(workspaces)
+      .thenChanges({ kind: "remove", table: "workspace_memberships", key: membership }));
+
+  test("WS-07: MemberRoleChanged: another role", () =>
+    given(workspace, { type: "MemberRoleChanged", data: { ...inWorkspace, userId: bob, role: "admin" } })
+      .projectedBy(workspaces)
+      .thenChanges({ kind: "set", table: "workspace_memberships", key: membership, values: { role: "admin" } }));
+});
+
+describe("credentials", () => {
+  const ids = { ...inWorkspace, credentialId: id("key") };
+  const setCredential = (values: Record<string, unknown>) => ({
+    kind: "set" as const,
+    table: "api_credentials",
+    key: { id: id("key") },
+    values,
+  });
+
+  test("CRED-06: CredentialStored: all but key and secret", () =>
+    given(credential, {
+      type: "CredentialStored",
+      data: {
+        ...ids,
+        providerName: "openai",
+        name: "Batch",
+        key: "sk-proj-abcd1234",
+        secret: "s3cret",
+        maskedKey: "****1234",
+        createdBy: ada,
+      },
+    })
+      .projectedBy(credentials)
+      .thenChanges({
+        kind: "insert",
+        table: "api_credentials",
+        row: {
+          id: id("key"),
+          organization_id: acme,
+          workspace_id: wonderland,
+          provider_name: "openai",
+          name: "Batch",
+          masked_key: "****1234",
+          created_by: ada,
+          created_at: now,
+          last_used_at: null,
+          deleted_at: null,
+        },
+      }));
+
+  test("CRED-08: CredentialUsed: the time of the last use", () =>
+    given(credential, { type: "CredentialUsed", data: { ...ids, usedAt: "2026-02-28T10:00:00.000Z" } })
+      .projectedBy(credentials)
+      .thenChanges(setCredential({ last_used_at: "2026-02-28T10:00:00.000Z" })));
+
+  test("CRED-07: CredentialDeleted: the row stays, with the time it was deleted", () =>
+    given(credential, { type: "CredentialDeleted", data: ids })
+      .projectedBy(credentials)
+      .thenChanges(setCredential({ deleted_at: now })));
+});
