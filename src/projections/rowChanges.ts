@@ -81,9 +81,8 @@ const addToColumns = (
   }
 };
 
-/** As in SQL: nothing known plus something is nothing known. */
-const sum = (value: unknown, amount: number): bigint | null =>
-  typeof value === "number" || typeof value === "bigint" ? BigInt(value) + BigInt(amount) : null;
+/** Only columns that hold a number, and never null, can be added to. */
+const sum = (value: unknown, amount: number): bigint => BigInt(value as number | bigint) + BigInt(amount);
 
 const summary = (table: Table, rows: Iterable<Pending>): TableChanges => {
   const removals: Values[] = [];

@@ -86,15 +86,15 @@ export type ReadSide = AsyncDisposable & {
 
 /** A migrated database with the jars' tables, and an event store, of the caller's own. */
 export const startReadSide = async (): Promise<ReadSide> => {
-  await using starting = new AsyncDisposableStack();
+  const stack = new AsyncDisposableStack();
   const database = await testDatabase();
-  starting.defer(() => database.drop());
+  stack.defer(() => database.drop());
   const directory = await mkdtemp(join(tmpdir(), "everfold-read-side-"));
-  starting.defer(() => rm(directory, { recursive: true, force: true }));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
   const eventStore = await startEventStore({ directory });
-  starting.defer(() => eventStore.stop());
   const store = eventStoreDb({ url: eventStore.url });
-  starting.defer(() => store.close());
+  stack.defer(() => store.close());
+  stack.defer(() => eventStore.stop());
   const newPool = (role: Role = "everfold_projector") => {
     const pool = openPool({
       url: database.url,
@@ -104,23 +104,18 @@ export const startReadSide = async (): Promise<ReadSide> => {
       statementTimeoutMs: 30_000,
       onError: () => undefined,
     });
-    starting.defer(() => pool.end());
+    stack.defer(() => pool.end());
     return pool;
   };
   const pool = newPool();
   const owner = newPool("everfold_owner");
   await owner.query(tables);
-  const stack = starting.move();
   return {
     store,
     eventStore,
     url: database.url,
     pool,
-    newPool: (role) => {
-      const opened = newPool(role);
-      stack.defer(() => opened.end());
-      return opened;
-    },
+    newPool,
     happen: (jarId, ...happened) => append(store, jarId, happened),
     rowsOf: async (table, schema = "read_model") => {
       const { rows } = await pool.query(`select row(t.*)::text as row from ${schema}.${table} t order by 1`);
