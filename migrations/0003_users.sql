@@ -1,7 +1,7 @@
 -- Up Migration
 
--- No table of read_model has a foreign key: each projection is emptied and filled again alone, and within one projection
--- the order of events is what keeps rows together.
+-- No table of read_model has a foreign key: each projection is emptied and filled again alone, and within one
+-- projection the order of events is what keeps rows together.
 set role everfold_owner;
 create table read_model.users (
   id uuid primary key,

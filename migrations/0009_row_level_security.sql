@@ -1,10 +1,10 @@
 -- Up Migration
 
 -- The API sees rows through the transaction-local settings app.org, app.workspace and app.user, and without them none.
--- Each is read in a sub-select, which runs once a statement instead of once a row, and through nullif, because a setting
--- that a past transaction had is empty afterwards and not absent. What a user belongs to is an array for the same
--- reason, and because an index can be searched with it. Membership tables look at no other table: no policy can
--- come back to itself.
+-- Each is read in a sub-select, which runs once a statement instead of once a row, and through nullif, because a
+-- setting that a past transaction had is empty afterwards and not absent. The ids of what a user belongs to are an
+-- array, which is made once as well and can be looked up in an index. Membership tables look at no other table: no
+-- policy can come back to itself.
 set role everfold_owner;
 
 alter table read_model.users enable row level security, force row level security;

@@ -1,6 +1,7 @@
 -- Up Migration
 
--- What command handlers keep beside long streams. Both tables can be emptied at any time: that changes cost, not meaning.
+-- What command handlers keep beside long streams. Both tables can be emptied at any time: that changes what a command
+-- costs, never what it means.
 set role everfold_owner;
 create table runtime.stream_snapshots (
   stream text primary key,

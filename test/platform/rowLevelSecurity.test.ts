@@ -45,9 +45,11 @@ describe("the catalogue", () => {
     const rows = await query(
       projector,
       sql`
-        select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced, relowner::regrole::text as owner,
+        select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced,
+          relowner::regrole::text as owner,
           array(select roles::text || ' ' || cmd from pg_policies where tablename = relname order by 1) as policies
-        from pg_class where relnamespace = 'read_model'::regnamespace and relkind in ('r', 'p', 'v', 'm') order by relname`,
+        from pg_class where relnamespace = 'read_model'::regnamespace and relkind in ('r', 'p', 'v', 'm')
+        order by relname`,
     );
     const policies = ["{everfold_api} SELECT", "{everfold_projector} ALL"];
     const secured = { enabled: true, forced: true, owner: "everfold_owner", policies };
@@ -60,7 +62,8 @@ describe("the catalogue", () => {
       sql`
         select distinct grantee::regrole::text as role, privilege_type as privilege
         from pg_class cross join lateral aclexplode(relacl)
-        where relnamespace = 'read_model'::regnamespace and grantee not in ('everfold_owner'::regrole, 'everfold_projector'::regrole)`,
+        where relnamespace = 'read_model'::regnamespace
+          and grantee not in ('everfold_owner'::regrole, 'everfold_projector'::regrole)`,
     );
     expect(rows).toEqual([{ role: "everfold_api", privilege: "SELECT" }]);
   });
@@ -78,7 +81,8 @@ describe("the catalogue", () => {
     const rows = await query(
       projector,
       sql`
-        select p as privilege from unnest(array['DELETE', 'INSERT', 'REFERENCES', 'SELECT', 'TRIGGER', 'TRUNCATE', 'UPDATE']) p
+        select p as privilege
+        from unnest(array['DELETE', 'INSERT', 'REFERENCES', 'SELECT', 'TRIGGER', 'TRUNCATE', 'UPDATE']) p
         where has_table_privilege(${role}, ${`${schema}.${table}`}, p) order by p`,
     );
     expect(rows.map(({ privilege }) => privilege).join(" ")).toBe(privileges);
@@ -105,7 +109,7 @@ describe("the catalogue", () => {
   });
 });
 
-/** Two organizations with a workspace and a member each; the guest is in the second workspace but not its organization. */
+/** Two organizations with a workspace and a member each; the guest is in the second workspace alone. */
 const world = {
   red: { organization: randomUUID(), workspace: randomUUID(), user: randomUUID() },
   blue: { organization: randomUUID(), workspace: randomUUID(), user: randomUUID() },
@@ -118,7 +122,8 @@ const belongings = ({ organization, workspace, user }: (typeof world)["red"]): S
   sql`insert into read_model.organization_memberships values (${organization}, ${user}, 'owner', now())`,
   sql`insert into read_model.workspaces
     values (${workspace}, ${organization}, 'n', ${workspace}, ${user}, 'free', now(), now(), null)`,
-  sql`insert into read_model.workspace_memberships values (${organization}, ${workspace}, ${user}, 'owner', now(), now())`,
+  sql`insert into read_model.workspace_memberships
+    values (${organization}, ${workspace}, ${user}, 'owner', now(), now())`,
   sql`insert into read_model.refresh_tokens values (${user}, ${user}, ${user}, 0, ${user}, now(), null, now())`,
   sql`insert into read_model.api_credentials
     values (${workspace}, ${organization}, ${workspace}, 'p', 'n', '••••', ${user}, now(), null, null)`,
@@ -202,7 +207,8 @@ describe("what a tenant sees", () => {
 
 test("BILL-07: no balance is below zero", async () => {
   const [workspace, organization] = [randomUUID(), randomUUID()];
-  const overdrawn = sql`insert into read_model.billing values (${workspace}, ${organization}, 'free', -1, 0, now(), now())`;
+  const overdrawn = sql`insert into read_model.billing
+    values (${workspace}, ${organization}, 'free', -1, 0, now(), now())`;
   await expect(query(projector, overdrawn)).rejects.toMatchObject({ code: "23514" });
 });
 

@@ -1,5 +1,3 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { identifier, list, sql, textOf } from "../../src/platform/sql.ts";
@@ -46,19 +44,3 @@ test.each(["", "Users", 'users"; drop table users', "1st", "a b", "a".repeat(64)
     expect(() => identifier(name)).toThrow("not a name");
   },
 );
-
-/** A statement in a string, or in a template that is not one of `sql`; names and values could get into its text. */
-const loose = /(?<!sql)[`"']\s*(select\s[^`]*?\sfrom\s|insert into\s|update\s[^`]*?\sset\s|delete from\s)/i;
-
-test("FND-19: every statement for Postgres is written in an sql template", async () => {
-  expect('query(pool, "select * from users")').toMatch(loose);
-  const source = join(import.meta.dirname, "../../src");
-  const entries = await readdir(source, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter(({ name }) => name.endsWith(".ts"))
-    .map(({ parentPath, name }) => join(parentPath, name));
-  // The embedded event store speaks to SQLite; the migrations' journal is read by a client outside of any pool.
-  const checked = files.filter((file) => !/src\/(embedded\/|platform\/migrations\.ts)/.test(file));
-  const texts = await Promise.all(checked.map(async (file) => ({ file, text: await readFile(file, "utf8") })));
-  expect(texts.filter(({ text }) => loose.test(text)).map(({ file }) => file)).toEqual([]);
-});

@@ -38,7 +38,7 @@ const isMissing = (path: string): Promise<boolean> =>
     },
   );
 
-/** The new cluster gets its name when it is complete, so that one cut off in the middle is never taken for a cluster. */
+/** The new cluster gets its name when it is complete: one cut off in the middle is never taken for a cluster. */
 const create = async (
   initdb: Installation["initdb"],
   data: string,
