@@ -74,7 +74,7 @@ export const DeleteCredential = command(credential, {
 
 const useNotedEveryMs = 60_000;
 
-/** CRED-08: the last use is kept to the minute; an event for each use would say no more and cost a stream its length. */
+/** CRED-08: the last use is kept to the minute: an event for each would say no more and make the stream long. */
 export const NoteCredentialUse = command(credential, {
   name: "NoteCredentialUse",
   permission: "credential:read",

@@ -73,7 +73,7 @@ export const AddCredits = command(creditLedger, {
   answer: transactionWritten,
 });
 
-/** BILL-03, BILL-04, BILL-06: funds are checked on the stream itself; a recharge stands in the same append as its cause. */
+/** BILL-03, BILL-04, BILL-06: funds are checked on the stream itself; a recharge is appended with its cause. */
 export const DebitCredits = command(creditLedger, {
   name: "DebitCredits",
   permission: "billing:write",

@@ -88,7 +88,7 @@ describe("rotating the refresh token", () => {
     begun.when(RotateRefreshToken, rotate(1, 2), at(expiry)).thenRefused("unauthenticated", "INVALID_REFRESH_TOKEN");
   });
 
-  test("AUTH-10: expiry is a time, not a text: the same moment may be written to the second or to the millisecond", () => {
+  test("AUTH-10: expiry is a time, not a text: it may be written to the second or to the millisecond", () => {
     const expiresAt = (refreshExpiresAt: string) =>
       given(session, { type: "SessionStarted", data: { ...started.data, refreshExpiresAt } });
     expiresAt("2026-03-08T09:00:00Z")

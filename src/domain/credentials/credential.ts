@@ -54,7 +54,7 @@ export const credential: Aggregate<typeof events, Credential> = {
 
 const tailLength = 4;
 
-/** CRED-06: the last four characters and nothing else, not even the length; a key as short as its tail shows nothing. */
+/** CRED-06: the last four characters and nothing else, not the length either; of a key that short, nothing. */
 export const maskedKey = (key: string): string => {
   const characters = Array.from(key);
   return `****${characters.length > tailLength ? characters.slice(-tailLength).join("") : ""}`;

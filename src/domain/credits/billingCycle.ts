@@ -1,4 +1,7 @@
-/** The monthly cycle around `now` of a ledger opened at `openedAt`; a cycle opened on the 31st starts on shorter months' last day. */
+/**
+ * The monthly cycle around `now` of a ledger opened at `openedAt`: it contains its start and not its end. Opened on a
+ * 31st, it starts on the last day of shorter months.
+ */
 export const billingCycle = (openedAt: string, now: string): { start: string; end: string } => {
   const [opened, at] = [new Date(openedAt), new Date(now)];
   const months = (at.getUTCFullYear() - opened.getUTCFullYear()) * 12 + at.getUTCMonth() - opened.getUTCMonth();
