@@ -1,5 +1,8 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { CarriedOut, CommandMemory, Snapshot } from "./commandMemory.ts";
 import type { Warn } from "./limits.ts";
+
+const retryMs = 1_000;
 
 /** The commands a stream has seen, as its lane needs to know them. */
 export type CommandLog = {
@@ -42,13 +45,13 @@ export const ledgerLog = ({ stream, foldVersion, memory, keepEvery, warn }: Opti
   const handOver = async (snapshot: Snapshot): Promise<void> => {
     const commands = new Map([...held].filter(([, { revision }]) => revision <= snapshot.revision));
     try {
-      await memory.keep(stream, foldVersion, snapshot, commands);
+      await memory.keep(stream, foldVersion, snapshot, commands, keptUpTo);
       kept = snapshot;
     } catch (error) {
       warn({ error, stream }, "a ledger's snapshot could not be kept; its commands stay in memory");
-    } finally {
-      isKeeping = false;
+      await delay(retryMs, undefined, { ref: false });
     }
+    isKeeping = false;
   };
 
   /** Never between `recall` and the decision it is for: a command would have left here, and not been found there. */

@@ -32,11 +32,15 @@ export type CommandMemory = {
     lastCommandId: string,
     commandIds: readonly string[],
   ): Promise<ReadonlyMap<string, CarriedOut> | undefined>;
-  /** Both or neither: a snapshot stands for all commands up to it. */
+  /**
+   * Both or neither: a snapshot stands for all commands up to it. `commands` are those after `since`, the last command
+   * kept before; throws when that is not there any more.
+   */
   keep(
     stream: string,
     foldVersion: number,
     snapshot: Snapshot,
     commands: ReadonlyMap<string, CarriedOut>,
+    since: string | undefined,
   ): Promise<void>;
 };

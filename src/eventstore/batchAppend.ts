@@ -17,6 +17,7 @@ export class AppendRefused extends Error {
 
 export type BatchAppend = {
   append(stream: string, events: readonly NewEvent[], expected: bigint): Promise<Appended | "conflict">;
+  close(): void;
 };
 
 type Waiting = { resolve(outcome: Appended | "conflict"): void; reject(error: Error): void; timer: NodeJS.Timeout };
@@ -74,6 +75,10 @@ export const openBatchAppend = async (
         waiting.set(id, { resolve, reject, timer });
         call.write(requestOf(id, { stream, events, expected, deadline: new Date(Date.now() + options.timeoutMs) }));
       }),
+    close() {
+      call.cancel();
+      end();
+    },
   };
 };
 

@@ -25,6 +25,7 @@ export type Connection = {
   appends(): Promise<BatchAppend>;
   /** Told by whoever saw this client's connection fail: the next use gets a new one. */
   failed(client: EventStoreDBClient): void;
+  /** Appends that still wait are told that their answer is lost. */
   close(): Promise<void>;
 };
 
@@ -72,7 +73,11 @@ export const connectTo = (url: string, options: { appendTimeoutMs: number }): Co
       return appends;
     },
     failed,
-    close: () => client.dispose(),
+    async close() {
+      const opened = await appends?.catch(() => undefined);
+      opened?.close();
+      (await channelOf.call(client)).close();
+    },
   };
 };
 

@@ -1,4 +1,4 @@
-import { type Pool, query, transaction } from "./postgres.ts";
+import { type Pool, query, type Transaction, transaction } from "./postgres.ts";
 import { sql } from "./sql.ts";
 
 type CarriedOut = {
@@ -24,7 +24,7 @@ type CommandRow = {
 };
 
 /** What ledgers' lanes remember beyond their memory: tables of the schema `runtime`, of which any row may be dropped. */
-export const commandMemory = (pool: Pool) => ({
+export const keptCommands = (pool: Pool) => ({
   /** A snapshot is worth nothing without the commands it stands for: the last of them must be there. */
   async snapshot(stream: string, foldVersion: number): Promise<Snapshot | undefined> {
     const [row] = await query<SnapshotRow>(
@@ -59,6 +59,7 @@ export const commandMemory = (pool: Pool) => ({
     foldVersion: number,
     { revision, position, state, chain, lastCommandId }: Snapshot,
     commands: ReadonlyMap<string, CarriedOut>,
+    since: string | undefined,
   ): Promise<void> {
     const rows = [...commands];
     const column = <T>(pick: (command: CarriedOut) => T): T[] => rows.map(([, command]) => pick(command));
@@ -66,6 +67,7 @@ export const commandMemory = (pool: Pool) => ({
       JSON.stringify({ firstRevision: Number(command.firstRevision), foldVersion, state: command.state }),
     );
     await transaction(pool, async (connection) => {
+      if (since !== undefined) await stillThere(connection, stream, since);
       await query(
         connection,
         sql`insert into runtime.command_results (stream, command_id, input_hash, revision, position, answer)
@@ -86,6 +88,15 @@ export const commandMemory = (pool: Pool) => ({
     });
   },
 });
+
+/** A snapshot says that every command up to it is here: it must not be built on rows that were dropped meanwhile. */
+const stillThere = async (connection: Transaction, stream: string, commandId: string): Promise<void> => {
+  const rows = await query(
+    connection,
+    sql`select from runtime.command_results where stream = ${stream} and command_id = ${commandId} for key share`,
+  );
+  if (rows.length === 0) throw new Error(`the commands of ${stream} kept before are not there any more`);
+};
 
 /** A state folded by another version of the fold is left out: it is folded again when it is asked for. */
 const carriedOut = ({ input_hash, revision, position, answer }: CommandRow, foldVersion: number): CarriedOut => ({

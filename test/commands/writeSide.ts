@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CommandContext } from "../../src/commands/commandContext.ts";
+import { AddCredits, OpenLedger } from "../../src/commands/credits.ts";
+import { commandHandler, type Handler } from "../../src/commands/handler.ts";
+import type { Limits } from "../../src/commands/limits.ts";
+import { aggregates } from "../../src/domain/aggregates.ts";
+import { type EmbeddedEventStore, startEventStore } from "../../src/embedded/eventStore.ts";
+import { eventCodec } from "../../src/eventstore/codec.ts";
+import { eventStoreDb } from "../../src/eventstore/esdb.ts";
+import { keptCommands } from "../../src/platform/commandMemory.ts";
+import { keyedHash, newKey } from "../../src/platform/encryption.ts";
+import { keyVault } from "../../src/platform/keyVault.ts";
+import { openPool, type Pool } from "../../src/platform/postgres.ts";
+import { testDatabase } from "../support/database.ts";
+
+type Options = { url?: string; limits?: Partial<Limits> };
+export type Process = { handler: Handler; store: ReturnType<typeof eventStoreDb>; stop(): Promise<void> };
+
+export type WriteSide = {
+  eventStore: EmbeddedEventStore;
+  pool: Pool;
+  /** As much of a process as writes: a connection, caches and lanes of its own. */
+  process(options?: Options): Process;
+  stop(): Promise<void>;
+};
+
+export const startWriteSide = async (): Promise<WriteSide> => {
+  const directory = await mkdtemp(join(tmpdir(), "everfold-write-side-"));
+  const [eventStore, database] = await Promise.all([startEventStore({ directory }), testDatabase()]);
+  const poolOf = (url: string) =>
+    openPool({
+      url,
+      role: "everfold_api",
+      max: 4,
+      idleTimeoutMs: 10_000,
+      statementTimeoutMs: 10_000,
+      onError: () => {},
+    });
+  const pool = poolOf(database.url);
+  const masterKey = newKey();
+  const hashInput = keyedHash(newKey());
+  const running: Process[] = [];
+
+  return {
+    eventStore,
+    pool,
+    process({ url = eventStore.url, limits = {} } = {}) {
+      const store = eventStoreDb({ url });
+      const codec = eventCodec(keyVault({ pool, masterKey }));
+      const categories = aggregates.map(({ category }) => category);
+      const handler = commandHandler({ store, codec, memory: keptCommands(pool), categories, hashInput, limits });
+      handler.start();
+      const stop = async () => {
+        await handler.stop();
+        await store.close();
+      };
+      const started = { handler, store, stop };
+      running.push(started);
+      return started;
+    },
+    async stop() {
+      await Promise.all(running.map((process) => process.stop()));
+      await pool.end();
+      await Promise.all([eventStore.stop(), database.drop()]);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+};
+
+export const contextOf = (over: Partial<CommandContext> = {}): CommandContext => ({
+  commandId: randomUUID(),
+  requestId: randomUUID(),
+  causationId: randomUUID(),
+  now: new Date().toISOString(),
+  actor: { kind: "user", id: randomUUID() },
+  organizationId: null,
+  workspaceId: null,
+  sessionId: null,
+  ip: "192.0.2.7",
+  userAgent: "a test",
+  ...over,
+});
+
+/** A new ledger with this many credits. @returns the workspace's id */
+export const openLedger = async (handler: Handler, credits: number): Promise<string> => {
+  const workspaceId = randomUUID();
+  const input = { workspaceId, organizationId: randomUUID(), planType: "free" };
+  await handler.handle(OpenLedger, input, contextOf());
+  if (credits > 0)
+    await handler.handle(AddCredits, { workspaceId, amount: credits, description: "start" }, contextOf());
+  return workspaceId;
+};
