@@ -17,6 +17,7 @@ export const ada = {
   sessionId: "0190d5f0-0000-4000-8000-00000000ada1",
   organizationId: "0190d5f0-0000-4000-8000-00000000ada2",
 };
+export const graceId = "0190d5f0-0000-4000-8000-0000000c5ace";
 export const workspaceId = "0190d5f0-0000-4000-8000-0000000000a0";
 const foreignWorkspaceId = "0190d5f0-0000-4000-8000-0000000000a1";
 const position = 1_041n;
@@ -55,7 +56,7 @@ const SignIn = operation({
   output: Greeting,
   execute: async ({ name }, context) => {
     asked.push({ input: { name }, context });
-    return { answer: { id: ada.userId, text: name }, revision: 0n, position, replayed: false };
+    return { answer: { id: graceId, text: name }, revision: 0n, position, replayed: false };
   },
 });
 
@@ -89,6 +90,13 @@ export const greetingRoutes = (app: App): void => {
       total: 300,
     }),
   });
+  app.query("/workspaces/:workspaceId/greetings/forbidden", {
+    name: "GetForbiddenGreeting",
+    permission: "greeting:own",
+    output: Greeting,
+    example: { params: { workspaceId }, data: hello },
+    load: () => Promise.reject(new Error("unreachable")),
+  });
   app.stream("/workspaces/:workspaceId/greetings/export", {
     name: "ExportGreetings",
     permission: "greeting:admin",
@@ -102,9 +110,7 @@ export const greetingRoutes = (app: App): void => {
   });
 };
 
-const roles: Readonly<Record<string, string>> = { "greeting:read": "viewer", "greeting:write": "member" };
-
-/** Ada is a member of one workspace; her token says "ada", and other words say what is wrong with them. */
+/** Ada is an admin of one workspace; her token says "ada", and other words say what is wrong with them. */
 export const greetingPorts = (): Ports => ({
   handler: { handle: () => Promise.reject(new Error("no single commands here")) },
   tokens: {
@@ -120,12 +126,13 @@ export const greetingPorts = (): Ports => ({
       "greeting:read": { tier: "workspace", role: "viewer" },
       "greeting:write": { tier: "workspace", role: "member" },
       "greeting:admin": { tier: "workspace", role: "admin" },
+      "greeting:own": { tier: "workspace", role: "owner" },
     },
     check: async (permission, { organizationId }, id) => {
       if (id === foreignWorkspaceId) return reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
-      return roles[permission] || permission === "greeting:admin"
-        ? { tier: "workspace", role: "member", organizationId }
-        : reject("forbidden", "FORBIDDEN", "Your role does not permit this.");
+      return permission === "greeting:own"
+        ? reject("forbidden", "FORBIDDEN", "Your role does not permit this.", { required: "owner" })
+        : { tier: "workspace", role: "admin", organizationId };
     },
   },
   writes: ownWrites(100),
