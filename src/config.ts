@@ -31,7 +31,7 @@ const MasterKey = z
   .transform((text) => Buffer.from(text, text.length === 64 ? "hex" : "base64"));
 
 const TrustProxy = z.union([
-  z.literal("false").transform(() => false),
+  z.literal("false").transform((): false => false),
   z
     .string()
     .regex(/^\d{1,2}$/)

@@ -35,8 +35,6 @@ export const RegisterUser = command(user, {
     name: PersonName,
     passwordHash: z.string(),
   }),
-  // The same password is salted anew in every attempt, so its hash says nothing about sameness.
-  identity: ["userId", "organizationId", "email", "name"],
   output: z.object({ id: z.uuid(), email: z.email(), name: z.string(), organizationId: z.uuid() }),
   stream: ({ userId }) => userId,
   decide: (registered, account) =>

@@ -50,6 +50,8 @@ export const registration = ({ handler, blindIndex, hashPassword }: Services) =>
       if (isRejection(created)) return created;
 
       const passwordHash = await hashPassword(password);
-      return handler.handle(RegisterUser, { userId, organizationId, email, name, passwordHash }, asUser);
+      // Hashed anew in every attempt; and of the password itself nothing but the slow hash is ever to be kept.
+      const repeatable = { ...asUser, preparedFrom: { email, name } };
+      return handler.handle(RegisterUser, { userId, organizationId, email, name, passwordHash }, repeatable);
     },
   });

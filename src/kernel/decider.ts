@@ -88,8 +88,6 @@ export type Command<
   on: Aggregate<D, State>;
   permission: string;
   input: I;
-  /** The input fields in which a repeat must equal the first; all when absent. A salted value never repeats. */
-  identity?: readonly (keyof z.output<I> & string)[];
   output: z.ZodType<A>;
   /** The id in the stream's name. */
   stream: (input: z.output<I>) => string;

@@ -1,0 +1,256 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { type Backends, startBackends } from "./backends.ts";
+import { accessControl, permissions } from "./commands/access.ts";
+import { commandHandler, type Handler } from "./commands/handler.ts";
+import type { BlindIndex } from "./commands/organizations.ts";
+import { registration } from "./commands/registration.ts";
+import { sessionStanding } from "./commands/sessions.ts";
+import { login, logout, logoutEverywhere, refresh } from "./commands/signIn.ts";
+import { workspaceCreation } from "./commands/workspaceCreation.ts";
+import { memberAddition } from "./commands/workspaceMembership.ts";
+import { type Config, ConfigError, readConfig } from "./config.ts";
+import { aggregates } from "./domain/aggregates.ts";
+import { creditLedger } from "./domain/credits/creditLedger.ts";
+import { type Codec, eventCodec } from "./eventstore/codec.ts";
+import { eventStoreDb } from "./eventstore/esdb.ts";
+import { accountRoutes } from "./http/accounts.ts";
+import { billingRoutes } from "./http/billing.ts";
+import { credentialRoutes } from "./http/credentials.ts";
+import { createServer } from "./http/server.ts";
+import type { Dependency } from "./http/system.ts";
+import { workspaceRoutes } from "./http/workspaces.ts";
+import { derivedId } from "./kernel/ids.ts";
+import { accessTokens } from "./platform/accessTokens.ts";
+import { keptCommands } from "./platform/commandMemory.ts";
+import { deriveKey, keyedHash } from "./platform/encryption.ts";
+import { type KeyVault, keyVault } from "./platform/keyVault.ts";
+import { createLog, type Log } from "./platform/log.ts";
+import { migrate, pendingMigrations } from "./platform/migrations.ts";
+import { passwords } from "./platform/passwords.ts";
+import { openPool, type Pool, query, type Role, readAsTenant } from "./platform/postgres.ts";
+import { openSigningKeys } from "./platform/signingKeys.ts";
+import { sql } from "./platform/sql.ts";
+import { projections } from "./projections/all.ts";
+import { followProjected, ownWrites } from "./projections/positions.ts";
+import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
+
+export type Everfold = {
+  /** Where the API listens; absent where the role `api` is not among the process's. */
+  url: string | undefined;
+  handler: Handler;
+  /** In order: requests are finished, projections store what they have, everything started here is stopped. */
+  stop(): Promise<void>;
+};
+
+/** Starts what ROLES asks for. Whatever was started is stopped again when something after it cannot be. */
+export const start = async (config: Config, log: Log): Promise<Everfold> => {
+  await using stack = new AsyncDisposableStack();
+  const backends = await startBackends(config, log, stack);
+  await migrate(backends.databaseUrl, { log: (line) => log.debug({ backend: "postgres" }, line) });
+
+  const pool = openedPool("everfold_api", config, backends, log, stack);
+  const store = eventStoreDb({ url: backends.eventStoreUrl });
+  stack.defer(() => store.close());
+  const vault = keyVault({ pool, masterKey: backends.masterKey });
+  const codec = eventCodec(vault);
+  const handler = commandHandler({
+    store,
+    codec,
+    memory: keptCommands(pool),
+    categories: aggregates.map(({ category }) => category),
+    hashInput: keyedHash(deriveKey(backends.masterKey, "input-hash")),
+    warn: (details, message) => log.warn(details, message),
+  });
+  stack.defer(() => handler.stop());
+  await handler.start();
+
+  const within: Within = { config, log, backends, pool, store, vault, codec, handler, stack };
+  const projecting = startFollowers(within);
+  const url = config.ROLES.includes("api") ? await serve(within, projecting) : undefined;
+  const resources = stack.move();
+  return { url, handler, stop: () => resources.disposeAsync() };
+};
+
+type Within = {
+  config: Config;
+  log: Log;
+  backends: Backends;
+  /** Of the API's role. */
+  pool: Pool;
+  store: ReturnType<typeof eventStoreDb>;
+  vault: KeyVault;
+  codec: Codec;
+  handler: Handler;
+  stack: AsyncDisposableStack;
+};
+
+const openedPool = (role: Role, config: Config, { databaseUrl }: Backends, log: Log, stack: AsyncDisposableStack) => {
+  const pool = openPool({
+    url: databaseUrl,
+    role,
+    max: config.DATABASE_POOL_MAX,
+    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    onError: (error) => log.warn({ error, role }, "an idle connection to Postgres was lost"),
+  });
+  stack.defer(() => pool.end());
+  return pool;
+};
+
+/** The processes behind the API: read models and reactions. */
+const startFollowers = ({ config, log, backends, store, codec, stack }: Within) => {
+  const isFor = (role: Config["ROLES"][number]) => config.ROLES.includes(role);
+  if (!isFor("projections") && !isFor("reactions")) return undefined;
+  const pool = openedPool("everfold_projector", config, backends, log, stack);
+  if (!isFor("projections")) return undefined;
+  const options = { store, pool, codec, projections, sources: aggregates, log, delayMs: config.PROJECTION_DELAY_MS };
+  const projecting = runProjections(options);
+  stack.defer(() => projecting.stop());
+  return projecting;
+};
+
+const serve = async (within: Within, projecting: ProjectionRunner | undefined): Promise<string> => {
+  const { config, log, backends, pool, handler, stack } = within;
+  const projected = followProjected(pool, projections, log);
+  stack.defer(() => projected.stop());
+  const tokens = accessTokens({
+    keys: await openSigningKeys(pool, deriveKey(backends.masterKey, "signing-keys")),
+    issuer: config.JWT_ISSUER,
+    audience: config.JWT_AUDIENCE,
+    lifetimeS: config.JWT_ACCESS_EXPIRY,
+  });
+  const check = accessControl(handler);
+  const now = () => new Date().toISOString();
+  const dependencies = dependenciesOf(within, projecting);
+  const server = await createServer({
+    settings: config,
+    log,
+    ports: {
+      handler,
+      tokens,
+      sessions: { standing: sessionStanding(handler) },
+      access: {
+        permissions,
+        check: (permission, caller, id) => check(permission as keyof typeof permissions, caller, id),
+      },
+      writes: ownWrites(ownersRemembered),
+      projected,
+      readAsTenant: (tenant, work) => readAsTenant(pool, tenant, work),
+      now,
+    },
+    jwks: () => tokens.jwks(),
+    dependencies,
+    features: features(within, tokens, now),
+  });
+  stack.defer(() => server.close());
+  const url = await server.listen({ host: config.HOST, port: config.PORT });
+  await untilUp(dependencies);
+  return url;
+};
+
+/** Of so many users and workspaces the process knows what they wrote last. */
+const ownersRemembered = 100_000;
+
+const features =
+  ({ config, backends, handler, store }: Within, tokens: ReturnType<typeof accessTokens>, now: () => string) =>
+  (app: Parameters<Parameters<typeof createServer>[0]["features"]>[0]): void => {
+    const hashOf = keyedHash(deriveKey(backends.masterKey, "blind-index"));
+    const blindIndex: BlindIndex = (purpose, value) => derivedId(hashOf(`${purpose}/${value}`));
+    const hashing = passwords({ cost: config.BCRYPT_COST, pepper: deriveKey(backends.masterKey, "password-pepper") });
+    const signIn = {
+      handler,
+      blindIndex,
+      passwordMatches: hashing.matches,
+      signAccessToken: tokens.sign,
+      refreshLifetimeMs: config.JWT_REFRESH_EXPIRY * 1_000,
+    };
+    accountRoutes(app, {
+      register: registration({ handler, blindIndex, hashPassword: hashing.hash }),
+      login: login(signIn),
+      refresh: refresh(signIn),
+      logout: logout({ handler }),
+      logoutEverywhere: logoutEverywhere({ handler }),
+    });
+    workspaceRoutes(app, {
+      createWorkspace: workspaceCreation({ handler, blindIndex }),
+      addMember: memberAddition({ handler, blindIndex }),
+    });
+    credentialRoutes(app);
+    billingRoutes(app, now, async function* (workspaceId) {
+      for await (const { stream, revision, position, ...event } of store.read(
+        `${creditLedger.category}-${workspaceId}`,
+      ))
+        yield { revision: String(revision), position: String(position), ...event };
+    });
+  };
+
+const lagMaxMs = 10_000;
+
+/** FND-14: what the process needs to be of use. */
+const dependenciesOf = (
+  { backends, pool, store }: Within,
+  projecting: ProjectionRunner | undefined,
+): readonly Dependency[] => [
+  { name: "eventstore", fault: async () => ((await store.isReachable()) ? undefined : "cannot be reached") },
+  { name: "postgres", fault: async () => void (await query(pool, sql`select 1`)) },
+  {
+    name: "migrations",
+    fault: async () => ((await pendingMigrations(backends.databaseUrl)).length > 0 ? "some are pending" : undefined),
+  },
+  ...(projecting ? [{ name: "projections", fault: async () => faultOf(projecting) }] : []),
+];
+
+const faultOf = ({ status }: ProjectionRunner): string | undefined => {
+  const { role, isCaughtUp, waiting } = status();
+  if (role === "standby") return undefined;
+  if (role !== "running" || !isCaughtUp) return "are catching up";
+  const lagMs = waiting.since === null ? 0 : Date.now() - Date.parse(waiting.since);
+  return lagMs > lagMaxMs ? "lag behind" : undefined;
+};
+
+const upWithinMs = 60_000;
+const probeEveryMs = 50;
+
+/** A newcomer's first request must find everything there; what takes longer than a minute is told by /ready. */
+const untilUp = async (dependencies: readonly Dependency[]): Promise<void> => {
+  const until = performance.now() + upWithinMs;
+  while (performance.now() < until) {
+    const faults = await Promise.all(dependencies.map(({ fault }) => fault().catch(() => "cannot be reached")));
+    if (faults.every((fault) => fault === undefined)) return;
+    await pause(probeEveryMs);
+  }
+};
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+/** What a person is to be told in one line; anything else is a bug and comes with its stack. */
+const explain = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  if ("code" in error && error.code === "EADDRINUSE") return `${error.message}. Stop what uses it, or set PORT.`;
+  return error instanceof ConfigError ? error.message : `Everfold cannot start: ${error.message}`;
+};
+
+const run = async (): Promise<void> => {
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
+  try {
+    const config = readConfig(process.env);
+    const log = createLog(config.LOG_LEVEL);
+    const everfold = await start(config, log);
+    print(
+      everfold.url
+        ? `Everfold is ready: ${everfold.url} – documentation at ${everfold.url}/api/v1/docs`
+        : `Everfold is ready: ${config.ROLES.join(" and ")}`,
+    );
+    await new Promise((resolve) => {
+      if (stopping.signal.aborted) resolve(undefined);
+      stopping.signal.addEventListener("abort", resolve);
+    });
+    await everfold.stop();
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exitCode = 1;
+  }
+};
+
+if (import.meta.main) await run();

@@ -1,0 +1,73 @@
+import { randomUUID } from "node:crypto";
+
+export type Answer = {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at answers of every shape, and at wrong ones
+  body: any;
+};
+type Options = { token?: string | undefined; headers?: Readonly<Record<string, string>> };
+
+/** Speaks to an Everfold as a frontend would. Paths are relative to `/api/v1`. */
+export const client = (url: string) => {
+  const send = async (method: string, path: string, body?: unknown, options: Options = {}): Promise<Answer> => {
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
+        ...options.headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson =
+      response.headers.get("content-type")?.includes("json") &&
+      !response.headers.get("content-type")?.includes("ndjson");
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  };
+  return {
+    get: (path: string, options?: Options) => send("GET", path, undefined, options),
+    post: (path: string, body: unknown, options?: Options) => send("POST", path, body, options),
+    put: (path: string, body: unknown, options?: Options) => send("PUT", path, body, options),
+    delete: (path: string, options?: Options) => send("DELETE", path, undefined, options),
+  };
+};
+export type Client = ReturnType<typeof client>;
+
+export type SignedIn = {
+  id: string;
+  email: string;
+  password: string;
+  organizationId: string;
+  accessToken: string;
+  refreshToken: string;
+};
+
+/** A new account, signed in. */
+export const signedIn = async (
+  api: Client,
+  given: { email?: string; password?: string; name?: string } = {},
+): Promise<SignedIn> => {
+  const { email = `${randomUUID()}@example.com`, password = "correct horse battery", name = "Ada" } = given;
+  const registered = expectStatus(201, await api.post("/auth/register", { email, password, name }));
+  const { accessToken, refreshToken } = expectStatus(200, await api.post("/auth/login", { email, password }));
+  return { id: registered.id, email, password, organizationId: registered.organizationId, accessToken, refreshToken };
+};
+
+/** The data of an answer that must have this status; otherwise the answer is the error. */
+export const expectStatus = (status: number, answer: Answer) => {
+  if (answer.status === status) return answer.body.data;
+  throw new Error(`expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body)}`);
+};
+
+/** A workspace of the account's personal organization, with credits in it when asked for. */
+export const newWorkspace = async (api: Client, owner: SignedIn, credits = 0): Promise<string> => {
+  const token = owner.accessToken;
+  const { id } = expectStatus(201, await api.post("/workspaces", { name: "Growth" }, { token }));
+  if (credits > 0) {
+    const purchase = { amount: credits, description: "Invoice 1" };
+    expectStatus(201, await api.post(`/workspaces/${id}/billing/credits`, purchase, { token }));
+  }
+  return id;
+};
