@@ -55,7 +55,7 @@ const asked = <I extends z.ZodObject, D extends EventDefs, S, A>(
   const events = isRejection(decision) ? [] : decision.map(storable(command.on));
   const after = [...history, ...events];
   return {
-    // biome-ignore lint/suspicious/noThenProperty: a test that ends before it expects anything is awaited, and fails here
+    // biome-ignore lint/suspicious/noThenProperty: a test that expects nothing of this is awaited, and so fails
     then: (...expected: readonly EventOf<D>[]) => expect(decision).toEqual(expected),
     thenNothing: () => expect(decision).toEqual([]),
     thenRefused: (rejected: RejectionKind, code: string, details: Rejection["details"] = {}) =>
