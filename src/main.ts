@@ -33,6 +33,8 @@ import { sql } from "./platform/sql.ts";
 import { projections } from "./projections/all.ts";
 import { followProjected, ownWrites } from "./projections/positions.ts";
 import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
+import { credentialErasure } from "./reactions/credentialErasure.ts";
+import { runReactions } from "./reactions/runner.ts";
 
 export type Everfold = {
   /** Where the API listens; absent where the role `api` is not among the process's. */
@@ -98,10 +100,14 @@ const openedPool = (role: Role, config: Config, { databaseUrl }: Backends, log: 
 };
 
 /** The processes behind the API: read models and reactions. */
-const startFollowers = ({ config, log, backends, store, codec, stack }: Within) => {
+const startFollowers = ({ config, log, backends, store, vault, codec, stack }: Within) => {
   const isFor = (role: Config["ROLES"][number]) => config.ROLES.includes(role);
   if (!isFor("projections") && !isFor("reactions")) return undefined;
   const pool = openedPool("everfold_projector", config, backends, log, stack);
+  if (isFor("reactions")) {
+    const reacting = runReactions({ store, pool, codec, log, reactions: [credentialErasure(vault)] });
+    stack.defer(() => reacting.stop());
+  }
   if (!isFor("projections")) return undefined;
   const options = { store, pool, codec, projections, sources: aggregates, log, delayMs: config.PROJECTION_DELAY_MS };
   const projecting = runProjections(options);

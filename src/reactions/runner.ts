@@ -1,0 +1,154 @@
+import { advance, beginAt, type Checkpoint, checkpointsOf, refuseAhead } from "../eventstore/checkpoints.ts";
+import type { Codec } from "../eventstore/codec.ts";
+import { errorText, type ParkedEvent, park, parkedFor, unpark, waiting } from "../eventstore/parkedEvents.ts";
+import type { EventStore, StoredEvent } from "../eventstore/store.ts";
+import { backoffMs, type SubscriberRole, subscriber } from "../eventstore/subscriber.ts";
+import type { EventDefs } from "../kernel/decider.ts";
+import { pause } from "../platform/lease.ts";
+import type { Log } from "../platform/log.ts";
+import { type Pool, transaction } from "../platform/postgres.ts";
+import { Unavailable } from "../platform/unavailable.ts";
+import type { Reaction } from "./reaction.ts";
+
+export type ReactionRunner = {
+  status(): { role: SubscriberRole; problem: string | null; poisoned: number };
+  /** Resolves when the effects in hand are had. */
+  stop(): Promise<void>;
+};
+
+export type ReactionOptions = {
+  store: EventStore;
+  /** One connection to hold the lease, and one now and then. */
+  pool: Pool;
+  codec: Codec;
+  reactions: readonly Reaction[];
+  log: Log;
+};
+
+/** An effect that fails for its own reasons is tried so often, within about 12 seconds; then its event is parked. */
+const ATTEMPTS_MAX = 8;
+/** Events without an effect move the checkpoint no more often. */
+const PASSED_INTERVAL_MS = 1_000;
+
+/**
+ * Has every reaction's effects, in the order of events and at least once, in one process of the database at a time. No
+ * reaction waits for another one. An effect that keeps failing is parked with the later events of its stream, which are
+ * tried again in order when a runner starts; one that meets something unavailable waits for as long as it takes.
+ */
+export const runReactions = (options: ReactionOptions): ReactionRunner => {
+  const counters = { poisoned: 0 };
+  const { role, problem, stop } = subscriber("reactions", options.pool, options.log, async (_, held, onProgress) => {
+    const over = new AbortController();
+    const signal = AbortSignal.any([held, over.signal]);
+    const loops = options.reactions.map((reaction) => react(options, reaction, { signal, onProgress, counters }));
+    // One that fails takes the others with it: they begin again together.
+    await Promise.all(loops).finally(async () => {
+      over.abort();
+      await Promise.allSettled(loops);
+    });
+  });
+  return { stop, status: () => ({ role: role(), problem: problem(), ...counters }) };
+};
+
+type Run = { signal: AbortSignal; onProgress: () => void; counters: { poisoned: number } };
+type Effect = (event: StoredEvent) => Promise<void>;
+
+const react = async (options: ReactionOptions, reaction: Reaction, run: Run): Promise<void> => {
+  const { signal, onProgress } = run;
+  const effect = effectOf(options, reaction);
+  let checkpoint = await begin(options, reaction);
+  const parked = await retryParked(options, checkpoint, effect);
+  onProgress();
+
+  const moveTo = async (position: bigint, failed: readonly ParkedEvent[] = []): Promise<void> => {
+    await transaction(options.pool, async (connection) => {
+      await advance(connection, [checkpoint], position);
+      await park(connection, failed);
+    });
+    checkpoint = { ...checkpoint, position };
+    onProgress();
+  };
+
+  const categories = reaction.of.map(({ category }) => category);
+  let passed = checkpoint.position;
+  let movedAt = performance.now();
+  for await (const followed of options.store.follow({ after: passed, categories, signal })) {
+    if (followed.kind === "caughtUp") continue;
+    const event = followed.kind === "event" && reaction.when[followed.event.type] ? followed.event : undefined;
+    const error = event && (parked.has(event.stream) ? waiting : await attempts(() => effect(event), options.log, run));
+    passed = followed.kind === "event" ? followed.event.position : followed.position;
+    if (event && error !== undefined) {
+      parked.add(event.stream);
+      await moveTo(passed, [{ ...checkpoint, event, error }]);
+    } else if (event || performance.now() - movedAt > PASSED_INTERVAL_MS) await moveTo(passed);
+    else continue;
+    movedAt = performance.now();
+  }
+  if (passed > checkpoint.position) await moveTo(passed);
+};
+
+const effectOf = ({ codec }: ReactionOptions, { of, when }: Reaction): Effect => {
+  const defs: EventDefs = Object.assign({}, ...of.map(({ events }) => events));
+  return async (event) => {
+    for (const { type, data, ...occurrence } of await codec.decode(defs, [event])) {
+      // The codec has checked the data against the schema of this type, for which `reaction` has typed the function.
+      await when[type]?.(data as never, occurrence);
+    }
+  };
+};
+
+/** @returns what went wrong in the last attempt; undefined when the effect was had */
+const attempts = async (
+  effect: () => Promise<void>,
+  log: Log,
+  { signal, counters }: Run,
+): Promise<string | undefined> => {
+  for (let failures = 0; ; ) {
+    try {
+      await effect();
+      return undefined;
+    } catch (error) {
+      failures += error instanceof Unavailable ? 0 : 1;
+      if (failures === ATTEMPTS_MAX) {
+        counters.poisoned += 1;
+        log.error({ error }, "an effect cannot be had and its event is parked, with what follows in its stream");
+        return errorText(error);
+      }
+      log.warn({ error, failures }, "an effect could not be had and is tried again");
+    }
+    await pause(backoffMs(Math.max(failures, 1)), signal);
+    signal.throwIfAborted();
+  }
+};
+
+/** A new reaction begins with the first event of all. */
+const begin = async ({ store, pool }: ReactionOptions, { name }: Reaction): Promise<Checkpoint> => {
+  const beginning = { subscriber: `reaction:${name}`, version: 1, position: -1n };
+  const checkpoint = await transaction(pool, async (connection) => {
+    await beginAt(connection, beginning);
+    return (await checkpointsOf(connection, [beginning.subscriber])).get(beginning.subscriber);
+  });
+  if (!checkpoint) throw new Error(`the checkpoint of ${beginning.subscriber} is gone`);
+  refuseAhead(checkpoint, await store.head());
+  return checkpoint;
+};
+
+/** Once each, in the order of their streams. @returns the streams that stay parked */
+const retryParked = async (
+  { store, pool, log }: ReactionOptions,
+  of: Checkpoint,
+  effect: Effect,
+): Promise<Set<string>> => {
+  const still = new Set<string>();
+  for (const { stream, eventId } of await transaction(pool, (connection) => parkedFor(connection, of))) {
+    if (still.has(stream)) continue;
+    try {
+      for await (const event of store.read(stream)) if (event.id === eventId) await effect(event);
+      await transaction(pool, (connection) => unpark(connection, of, eventId));
+    } catch (error) {
+      log.error({ error, event: eventId, stream }, "a parked effect still cannot be had");
+      still.add(stream);
+    }
+  }
+  return still;
+};
