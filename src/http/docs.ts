@@ -33,7 +33,8 @@ export const documentationRoutes = async (server: FastifyInstance): Promise<void
 
 /** The one script written into the page is let through by its hash; the others come from this server. */
 const policyFor = (page: string): string => {
-  const inline = [...page.matchAll(/<script[^>]*>([\s\S]+?)<\/script>/g)].map(([, script = ""]) => script);
+  const scripts = [...page.matchAll(/<script[^>]*>([\s\S]*?)<\/script>/g)].map(([, script = ""]) => script);
+  const inline = scripts.filter((script) => script !== "");
   const hashes = inline.map((script) => `'sha256-${createHash("sha256").update(script).digest("base64")}'`);
   return [
     "default-src 'none'",

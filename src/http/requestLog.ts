@@ -8,34 +8,29 @@ const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export const requestIdOf = (given: string | readonly string[] | undefined): string =>
   typeof given === "string" && uuidPattern.test(given) ? given.toLowerCase() : randomUUID();
 
+/** What a request is logged with whose client went before the answer was out; it is never sent. */
+const CLIENT_GONE = 499;
+
 /** FND-09, LOG-01: one line a request, written when the last byte is out or the client has gone. */
 export const logRequests = (server: FastifyInstance): void => {
   server.addHook("onRequest", async (request, reply) => {
     enter("requestId", request);
     reply.header("x-request-id", request.id);
     enter("requestLogger", request);
-  });
-  server.addHook("onResponse", async (request, reply) => logLine(request, reply, outcomeOf(reply.statusCode)));
-  server.addHook("onRequestAbort", async (request) => {
-    request.log.info({ ...about(request), outcome: "aborted" }, "request");
+    reply.raw.once("close", () => logLine(request, reply));
   });
 };
 
-const logLine = (request: FastifyRequest, reply: FastifyReply, outcome: string): void =>
-  request.log.info(
-    {
-      ...about(request),
-      statusCode: reply.statusCode,
-      responseTime: Math.round(reply.elapsedTime * 1e3) / 1e3,
-      outcome,
-    },
-    "request",
-  );
+const logLine = (request: FastifyRequest, reply: FastifyReply): void => {
+  const statusCode = reply.raw.writableFinished ? reply.statusCode : CLIENT_GONE;
+  const responseTime = Math.round(reply.elapsedTime * 1_000) / 1_000;
+  request.log.info({ ...about(request), statusCode, responseTime, outcome: outcomeOf(statusCode) }, "request");
+};
 
 /** The path alone: what stands in a query may be nobody's business. */
-const about = ({ method, url, ip, auth, told, routeOptions: { config } }: FastifyRequest) => ({
+const about = ({ method, originalUrl, ip, auth, told, routeOptions: { config } }: FastifyRequest) => ({
   method,
-  path: url.split("?", 1)[0],
+  path: originalUrl.split("?", 1)[0],
   action: config.action ?? null,
   resource: config.resource ?? null,
   userId: auth?.userId ?? null,
@@ -45,7 +40,8 @@ const about = ({ method, url, ip, auth, told, routeOptions: { config } }: Fastif
   ...told,
 });
 
-const outcomeOf = (status: number): "success" | "refused" | "failure" => {
+const outcomeOf = (status: number): "success" | "refused" | "aborted" | "failure" => {
   if (status < 400) return "success";
+  if (status === CLIENT_GONE) return "aborted";
   return status < 500 ? "refused" : "failure";
 };
