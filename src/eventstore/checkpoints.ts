@@ -48,26 +48,36 @@ export const beginAt = async (
 };
 
 /**
- * Moves checkpoints that stand before `to` up to it, if all are as the caller knows them; at least one does stand before
- * it, so that `to` is afterwards the lowest, which everyone who listens to `projected` is told. The rows stay locked
- * until the transaction ends: two transactions never apply the same events.
+ * Moves checkpoints that stand before `to` up to it, if all are as the caller knows them. The rows stay locked until the
+ * transaction ends: two transactions never apply the same events.
  *
  * @throws CheckpointsMoved
  */
 export const advance = async (connection: Transaction, known: readonly Checkpoint[], to: bigint): Promise<void> => {
-  const [row] = await query<{ moved: number }>(
+  const moved = await query(
     connection,
-    sql`with moved as (
-        update runtime.checkpoints as c set position = greatest(c.position, ${to}::bigint), updated_at = now()
-        from unnest(
-          ${known.map(({ subscriber }) => subscriber)}::text[], ${known.map(({ version }) => version)}::integer[],
-          ${known.map(({ position }) => position)}::bigint[], ${known.map(({ generation }) => generation)}::integer[]
-        ) as known (projection, version, position, generation)
-        where (c.projection, c.version, c.position, c.generation)
-          = (known.projection, known.version, known.position, known.generation)
-        returning 1
-      )
-      select (select count(*) from moved)::integer as moved, pg_notify('projected', ${to.toString()})`,
+    sql`update runtime.checkpoints as c set position = greatest(c.position, ${to}::bigint), updated_at = now()
+      from unnest(
+        ${known.map(({ subscriber }) => subscriber)}::text[], ${known.map(({ version }) => version)}::integer[],
+        ${known.map(({ position }) => position)}::bigint[], ${known.map(({ generation }) => generation)}::integer[]
+      ) as known (projection, version, position, generation)
+      where (c.projection, c.version, c.position, c.generation)
+        = (known.projection, known.version, known.position, known.generation)
+      returning c.projection`,
   );
-  if (row?.moved !== known.length) throw new CheckpointsMoved("another process has moved a checkpoint");
+  if (moved.length !== known.length) throw new CheckpointsMoved("another process has moved a checkpoint");
+};
+
+/** Events were dealt with that the event store does not have: it was put back to an older state. */
+export class CheckpointAheadOfStore extends Error {
+  override readonly name = "CheckpointAheadOfStore";
+}
+
+/** DR-12: going on from there would skip events. @throws CheckpointAheadOfStore */
+export const refuseAhead = ({ subscriber, position }: Checkpoint, head: bigint): void => {
+  if (position <= head) return;
+  throw new CheckpointAheadOfStore(
+    `${subscriber} has come to position ${position}, but the event store ends at ${head}: it seems to be an older copy. ` +
+      "Put back the right one, or rebuild the projections from this one: npm run rebuild",
+  );
 };

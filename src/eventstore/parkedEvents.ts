@@ -35,15 +35,31 @@ export const park = async (
   );
 };
 
-/** The streams of which a subscriber has events parked, with their number. */
-export const parkedStreams = async (
+/** What is parked for a subscriber, oldest first. */
+export const parkedFor = (
   connection: Transaction,
   { subscriber, version }: { subscriber: string; version: number },
-): Promise<ReadonlyMap<string, number>> => {
-  const rows = await query<{ stream: string; events: number }>(
+): Promise<{ stream: string; eventId: string }[]> =>
+  query(
     connection,
-    sql`select stream, count(*)::integer as events from runtime.parked_events
-      where projection = ${subscriber} and version = ${version} group by stream`,
+    sql`select stream, event_id as "eventId" from runtime.parked_events
+      where projection = ${subscriber} and version = ${version} order by position`,
   );
-  return new Map(rows.map(({ stream, events }) => [stream, events]));
+
+export const unpark = async (
+  connection: Transaction,
+  { subscriber, version }: { subscriber: string; version: number },
+  eventId: string,
+): Promise<void> => {
+  await query(
+    connection,
+    sql`delete from runtime.parked_events
+      where projection = ${subscriber} and version = ${version} and event_id = ${eventId}`,
+  );
 };
+
+/** The streams of which a subscriber has events parked. */
+export const parkedStreams = async (
+  connection: Transaction,
+  of: { subscriber: string; version: number },
+): Promise<ReadonlySet<string>> => new Set((await parkedFor(connection, of)).map(({ stream }) => stream));

@@ -44,6 +44,7 @@ export const subscriber = (name: string, pool: Pool, log: Log, session: Session)
       try {
         await attempt();
       } catch (error) {
+        if (signal.aborted) break;
         role = "starting";
         problem = error instanceof Error ? error.message : String(error);
         failures += 1;

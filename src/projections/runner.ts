@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { advance, CheckpointsMoved } from "../eventstore/checkpoints.ts";
+import { advance, type Checkpoint, CheckpointsMoved } from "../eventstore/checkpoints.ts";
 import type { Codec } from "../eventstore/codec.ts";
 import { type ParkedEvent, parkedEventsTable } from "../eventstore/parkedEvents.ts";
 import type { EventStore } from "../eventstore/store.ts";
@@ -145,7 +145,7 @@ const applyLive = async (
     place: { schema: "read_model", parkedEvents: parkedEventsTable },
     batchMax: BATCH_MAX,
     signal,
-    advance,
+    advance: advanceAndTell,
     onPoison: (poison) => alarm(log, now, poison),
   });
   for (let notBefore = 0; ; notBefore = performance.now() + COMMIT_INTERVAL_MS) {
@@ -158,6 +158,12 @@ const applyLive = async (
     now.followers = current();
     onProgress();
   }
+};
+
+/** All live projections have then come to `to`: the lowest of them stood before it. */
+const advanceAndTell = async (connection: Transaction, known: readonly Checkpoint[], to: bigint): Promise<void> => {
+  await advance(connection, known, to);
+  await query(connection, sql`select pg_notify('projected', ${to.toString()})`);
 };
 
 const alarm = (log: Log, now: Progress, poison: readonly ParkedEvent[]): void => {

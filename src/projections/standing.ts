@@ -1,4 +1,4 @@
-import { beginAt, type Checkpoint, checkpointsOf } from "../eventstore/checkpoints.ts";
+import { beginAt, checkpointsOf, refuseAhead } from "../eventstore/checkpoints.ts";
 import { parkedStreams } from "../eventstore/parkedEvents.ts";
 import { query, type Transaction } from "../platform/postgres.ts";
 import { identifier, sql } from "../platform/sql.ts";
@@ -14,11 +14,6 @@ export type Standing = {
   /** Rows of a newer version, which another process's code knows: not to be touched. */
   newer: readonly Projection[];
 };
-
-/** The checkpoints say that events were applied which the event store does not have: it was put back to an older state. */
-export class CheckpointAheadOfStore extends Error {
-  override readonly name = "CheckpointAheadOfStore";
-}
 
 /** @throws CheckpointAheadOfStore */
 export const standingOf = async (
@@ -36,7 +31,7 @@ export const standingOf = async (
   for (const projection of projections) {
     const checkpoint = checkpoints.get(projection.name);
     if (checkpoint?.version !== projection.version) continue;
-    live.push({ projection, checkpoint, parked: new Set((await parkedStreams(connection, checkpoint)).keys()) });
+    live.push({ projection, checkpoint, parked: await parkedStreams(connection, checkpoint) });
   }
   const newer = projections.filter(({ name, version }) => (checkpoints.get(name)?.version ?? 0) > version);
   const known = new Set([...newer, ...live.map(({ projection }) => projection)]);
@@ -68,12 +63,4 @@ const allEmpty = async (connection: Transaction, tables: readonly Table[]): Prom
     if (row?.any !== false) return false;
   }
   return true;
-};
-
-const refuseAhead = ({ subscriber, position }: Checkpoint, head: bigint): void => {
-  if (position <= head) return;
-  throw new CheckpointAheadOfStore(
-    `${subscriber} has applied events up to position ${position}, but the event store ends at ${head}: it seems to be ` +
-      "an older copy. Put back the right one, or rebuild the projections from this one: npm run rebuild",
-  );
 };

@@ -23,6 +23,7 @@ export type ReactionOptions = {
   codec: Codec;
   reactions: readonly Reaction[];
   log: Log;
+  attemptsMax?: number;
 };
 
 /** An effect that fails for its own reasons is tried so often, within about 12 seconds; then its event is parked. */
@@ -75,7 +76,7 @@ const react = async (options: ReactionOptions, reaction: Reaction, run: Run): Pr
   for await (const followed of options.store.follow({ after: passed, categories, signal })) {
     if (followed.kind === "caughtUp") continue;
     const event = followed.kind === "event" && reaction.when[followed.event.type] ? followed.event : undefined;
-    const error = event && (parked.has(event.stream) ? waiting : await attempts(() => effect(event), options.log, run));
+    const error = event && (parked.has(event.stream) ? waiting : await attempts(() => effect(event), options, run));
     passed = followed.kind === "event" ? followed.event.position : followed.position;
     if (event && error !== undefined) {
       parked.add(event.stream);
@@ -100,7 +101,7 @@ const effectOf = ({ codec }: ReactionOptions, { of, when }: Reaction): Effect =>
 /** @returns what went wrong in the last attempt; undefined when the effect was had */
 const attempts = async (
   effect: () => Promise<void>,
-  log: Log,
+  { log, attemptsMax = ATTEMPTS_MAX }: ReactionOptions,
   { signal, counters }: Run,
 ): Promise<string | undefined> => {
   for (let failures = 0; ; ) {
@@ -109,7 +110,7 @@ const attempts = async (
       return undefined;
     } catch (error) {
       failures += error instanceof Unavailable ? 0 : 1;
-      if (failures === ATTEMPTS_MAX) {
+      if (failures === attemptsMax) {
         counters.poisoned += 1;
         log.error({ error }, "an effect cannot be had and its event is parked, with what follows in its stream");
         return errorText(error);
