@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { nanoid } from "nanoid";
 import { z } from "zod";
 import { emailClaim } from "../domain/accounts/emailClaim.ts";
 import { session } from "../domain/accounts/session.ts";
 import { user } from "../domain/accounts/user.ts";
 import { organization } from "../domain/tenancy/organization.ts";
-import { derivedId } from "../kernel/ids.ts";
 import { isRejection, type Rejection, reject } from "../kernel/rejection.ts";
 import { Email, RevokeUserSessions } from "./accounts.ts";
 import type { Accepted, CommandContext, Handler } from "./handler.ts";
@@ -55,12 +54,12 @@ export const login = (services: Services) =>
         return reject("unauthenticated", "INVALID_CREDENTIALS", "E-mail address or password is wrong.");
 
       const { organizationId, sessionEpoch } = registered;
-      const sessionId = derivedId(context.commandId, "session");
+      const sessionId = randomUUID();
       const fresh = freshRefreshToken(sessionId, context, services);
       const started = await handler.handle(
         StartSession,
         { sessionId, userId, organizationId, sessionEpoch, ...fresh.stored },
-        { ...context, actor: { kind: "user", id: userId }, sessionId, organizationId },
+        { ...once(context), actor: { kind: "user", id: userId }, sessionId, organizationId },
       );
       return signedIn(services, sessionId, fresh.refreshToken, started);
     },
@@ -88,7 +87,7 @@ export const refresh = (services: Services) =>
         RotateRefreshToken,
         { sessionId, presentedHash: hashOf(refreshToken), ...fresh.stored },
         {
-          ...context,
+          ...once(context),
           actor: { kind: "user", id: current.userId },
           sessionId,
           organizationId: current.organizationId,
@@ -162,6 +161,9 @@ const freshRefreshToken = (sessionId: string, { now }: CommandContext, { refresh
 };
 /** 43 characters of 6 bits each: 258 bits (AUTH-10). */
 const refreshTokenLength = 43;
+
+/** Tokens are given away and kept nowhere, so no answer with them can be given again, whatever Idempotency-Key came along. */
+const once = (context: CommandContext): CommandContext => ({ ...context, commandId: randomUUID() });
 
 const hashOf = (refreshToken: string): string => createHash("sha256").update(refreshToken).digest("hex");
 

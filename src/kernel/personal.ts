@@ -20,7 +20,11 @@ export const personal = <S extends z.ZodType>(schema: S, mark: PersonalMark<z.ou
 export const personalFields = (schema: z.ZodObject): ReadonlyMap<string, PersonalMark> =>
   new Map(Object.entries(schema.shape).flatMap(([field, type]) => markOf(type).map((mark) => [field, mark] as const)));
 
+/** A mark holds for what is wrapped around it later (`.optional()`, `.default()`), too: it must never be lost. */
 const markOf = (type: unknown): PersonalMark[] => {
-  const meta = (type as z.ZodType).meta();
-  return meta?.["personal"] ? [meta["personal"] as PersonalMark] : [];
+  const mark = (type as z.ZodType).meta()?.["personal"];
+  if (mark) return [mark as PersonalMark];
+  return typeof type === "object" && type !== null && "unwrap" in type && typeof type.unwrap === "function"
+    ? markOf(type.unwrap())
+    : [];
 };

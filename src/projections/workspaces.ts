@@ -92,15 +92,16 @@ export type WorkspaceRow = {
 };
 
 const workspaceColumns = sql`w.id, w.name, w.slug, w.plan_type as "planType", w.organization_id as "organizationId",
-  coalesce(m.role, 'admin') as role, w.created_at as "createdAt"`;
+  case when m.role = 'owner' then 'owner' when o.role = 'admin' then 'admin' else m.role end as role,
+  w.created_at as "createdAt"`;
 
-/** WS-03: those the user is a member of, and all of an organization the user is admin of. */
+/** WS-03: those the user is a member of, and all of an organization the user is admin of, with the higher of both roles. */
 const seenBy = (userId: string) => sql`
   from read_model.workspaces w
   left join read_model.workspace_memberships m on m.workspace_id = w.id and m.user_id = ${userId}
-  where w.deleted_at is null and (m.user_id is not null or w.organization_id in (
-    select organization_id from read_model.organization_memberships where user_id = ${userId} and role = 'admin'
-  ))`;
+  left join read_model.organization_memberships o
+    on o.organization_id = w.organization_id and o.user_id = ${userId} and o.role = 'admin'
+  where w.deleted_at is null and (m.user_id is not null or o.user_id is not null)`;
 
 export const workspacesOf = async (
   read: Transaction,
