@@ -96,7 +96,8 @@ describe("the settings", () => {
 
   it("AUTH-07: refuse a shared JWT secret rather than ignore it", () => {
     expect(problemsOf({ JWT_SECRET: "hunter2" }).message).toBe(
-      "The configuration is not valid:\n  JWT_SECRET is not accepted: tokens are signed with RS256 keys kept in the vault",
+      "The configuration is not valid:\n" +
+        "  JWT_SECRET is not accepted: tokens are signed with RS256 keys kept in the vault",
     );
   });
 });

@@ -5,33 +5,11 @@ import type { Command, EventDefs } from "../kernel/decider.ts";
 import type { Transaction } from "../platform/postgres.ts";
 import type { Page, Paged } from "../projections/page.ts";
 import { bindCommand, type CommandOptions } from "./commandRoute.ts";
-import type { Access, Caller, Ports } from "./ports.ts";
+import type { Ports } from "./ports.ts";
 import { bindList, bindQuery, bindStream } from "./queryRoute.ts";
+import type { Asked, Described, Fields, Found, Shape } from "./read.ts";
 import { type Binding, register } from "./register.ts";
-import { API_PREFIX, type Example, type Method, type PathOver, type PathParams, type Route } from "./route.ts";
-
-type Shape = Readonly<Record<string, z.ZodType>>;
-type Fields<Q extends Shape> = { readonly [N in keyof Q]: z.output<Q[N]> };
-
-/** What a read may use: who asks, why they may, and what they asked for, all of it validated. */
-export type Asked<Path extends string = string, Query = unknown> = {
-  params: Readonly<Record<PathParams<Path>, string>>;
-  query: Query;
-  caller: Caller;
-  access: Access;
-};
-
-/** A row that knows the revision it stands for is answered with it as ETag. */
-export type Found<A> = A & { revision?: number | bigint };
-
-/** `output` is the schema of one resource, row or line. */
-export type Described<A, Q extends Shape = Shape> = {
-  name: string;
-  permission: string;
-  output: z.ZodType<A>;
-  example: Example<A>;
-  query?: Q;
-};
+import { API_PREFIX, type Method, type PathOver, type Route } from "./route.ts";
 
 /** How features become routes: one line a command, one definition a read. Paths are relative to `/api/v1`. */
 export type App = {

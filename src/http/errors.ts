@@ -39,7 +39,7 @@ export const failureOfRejection = ({ rejected, code, message, details }: Rejecti
 export const refused = (rejection: Rejection): Refused => new Refused(failureOfRejection(rejection));
 
 /** Where the request is wrong, in the caller's own words. */
-export type Fault = { path: string; message: string };
+type Fault = { path: string; message: string };
 
 /** FND-10. */
 export const invalid = (details: readonly Fault[]): Refused =>

@@ -5,7 +5,7 @@ import { paramNames } from "./route.ts";
 type Shape = Readonly<Record<string, z.ZodType>>;
 
 /** How an operation's one input is spread over a request: some fields in the path, one made here, the rest the body. */
-export type InputLayout = { params: z.ZodObject; body: z.ZodObject | null };
+type InputLayout = { params: z.ZodObject; body: z.ZodObject | null };
 
 export const layInput = (path: string, input: z.ZodObject, fresh: string | undefined): InputLayout => {
   const shape: Shape = input.shape;

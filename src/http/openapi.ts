@@ -1,7 +1,6 @@
 import swagger from "@fastify/swagger";
 import type { FastifyInstance, FastifySchema } from "fastify";
 import { jsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
-import type { OpenAPIV3 } from "openapi-types";
 import { z } from "zod";
 import { Failed, Positioned, Success } from "./envelope.ts";
 import { API_PREFIX, type Route } from "./route.ts";
@@ -51,18 +50,30 @@ export const documentRoutes = (server: FastifyInstance, routes: readonly Route[]
       components: { securitySchemes: { accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
     },
     transform: jsonSchemaTransform,
-    transformObject: (document) => withExamples(jsonSchemaTransformObject(document) as OpenAPIV3.Document, routes),
+    transformObject: (document) => {
+      const complete = jsonSchemaTransformObject(document);
+      for (const route of routes) showExample(complete.paths as Paths, route);
+      return complete;
+    },
   });
 };
 
-const withExamples = (document: OpenAPIV3.Document, routes: readonly Route[]): OpenAPIV3.Document => {
-  for (const { method, path, example, status, contentType } of routes) {
-    const item: Readonly<Record<string, unknown>> = document.paths[path.replaceAll(/:(\w+)/g, "{$1}")] ?? {};
-    const operation = item[method.toLowerCase()] as OpenAPIV3.OperationObject;
-    const request = operation.requestBody as OpenAPIV3.RequestBodyObject | undefined;
-    const answer = operation.responses[status] as OpenAPIV3.ResponseObject;
-    Object.assign(request?.content["application/json"] ?? {}, { example: example.body });
-    Object.assign(answer.content?.[contentType] ?? {}, { example: example.answer });
-  }
-  return document;
+/** As much of an OpenAPI document as examples are put into. */
+type Paths = Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
+type DocumentedOperation = {
+  parameters?: { name: string; example?: unknown }[];
+  requestBody?: { content: Content };
+  responses: Readonly<Record<string, { content: Content }>>;
+};
+type Content = Readonly<Record<string, { example?: unknown }>>;
+
+const showExample = (paths: Paths, { method, path, status, contentType, example }: Route): void => {
+  const operation = paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
+  const given: Readonly<Record<string, unknown>> = { ...example.params, ...example.query };
+  for (const parameter of operation?.parameters ?? [])
+    if (parameter.name in given) parameter.example = given[parameter.name];
+  const body = operation?.requestBody?.content["application/json"];
+  if (body) body.example = example.body;
+  const answer = operation?.responses[status]?.content[contentType];
+  if (answer) answer.example = example.answer;
 };

@@ -7,9 +7,9 @@ import type { OwnWrites, Projected } from "../projections/positions.ts";
 /** Who sent the request, as proved by the access token. */
 export type Caller = { userId: string; sessionId: string; organizationId: string };
 
-export type Tier = "public" | "account" | "organization" | "workspace";
+type Tier = "public" | "account" | "organization" | "workspace";
 /** RBAC-05: every permission a route can ask for. */
-export type PermissionCatalogue = Readonly<Record<string, { tier: Tier; role?: string }>>;
+type PermissionCatalogue = Readonly<Record<string, { tier: Tier; role?: string }>>;
 
 /** That the caller may, and why: the tier that decided, and the organization the resource belongs to. */
 export type Access = { tier: Tier; role: string | null; organizationId: string | null };

@@ -2,12 +2,12 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Tenant, Transaction } from "../platform/postgres.ts";
 import type { Page, Paged } from "../projections/page.ts";
-import type { Asked, Described, Found } from "./binder.ts";
 import { Empty, Paging, Success, success } from "./envelope.ts";
 import { resourceNotFound, sendFailure, validated } from "./errors.ts";
 import { QueryHeaders } from "./headers.ts";
 import { ndjson } from "./lines.ts";
 import type { Access, Caller, Ports } from "./ports.ts";
+import type { Asked, Described, Found } from "./read.ts";
 import type { Binding } from "./register.ts";
 import { paramNames } from "./route.ts";
 

@@ -1,7 +1,7 @@
 import type { Access, Caller } from "./ports.ts";
 
 /** What the stages of the pipeline learn about a request, for its one line in the log (LOG-01). */
-export type Told = {
+type Told = {
   workspaceId?: string;
   tier?: string;
   role?: string | null;

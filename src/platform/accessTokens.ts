@@ -12,7 +12,7 @@ const VERIFIED_MAX = 10_000;
 /** Longer than any token of ours; longer ones are not looked at. */
 const TOKEN_LENGTH_MAX = 4_096;
 
-export type AccessSubject = { userId: string; sessionId: string; organizationId: string; roles: readonly string[] };
+type AccessSubject = { userId: string; sessionId: string; organizationId: string; roles: readonly string[] };
 /** `roles` is what they were when the token was made, for clients to show; nothing is decided on it. */
 export type AccessClaims = AccessSubject & { tokenId: string; issuedAtS: number; expiresAtS: number };
 
@@ -21,7 +21,7 @@ export type TokenFault = {
   fault: "malformed" | "expired" | "wrong_algorithm" | "wrong_signature" | "wrong_audience" | "wrong_claims";
 };
 
-export type AccessTokens = {
+type AccessTokens = {
   /** `expiresIn` in seconds. */
   sign(subject: AccessSubject): Promise<{ accessToken: string; expiresIn: number }>;
   verify(token: string): Promise<AccessClaims | TokenFault>;

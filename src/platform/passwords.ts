@@ -9,7 +9,7 @@ const CONCURRENT_MAX = 2;
 /** At a quarter of a second each, who would wait longer than this has given up. */
 const WAITING_MAX = 64;
 
-export type Passwords = {
+type Passwords = {
   /** Errors: `TooManyPasswords`. */
   hash(password: string): Promise<string>;
   /** Takes as long when there is no hash (AUTH-06). Errors: `TooManyPasswords`. */

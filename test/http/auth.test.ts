@@ -57,7 +57,7 @@ describe("authentication", () => {
     expect((await ask("bearer ada", randomUUID())).status).toBe(200);
   });
 
-  it("RBAC-01, RBAC-04: lets through whom the access control lets through, and logs the tier that decided", async () => {
+  it("RBAC-01, RBAC-04: lets in whom the access control lets in, and logs the tier that decided", async () => {
     const requestId = randomUUID();
     await ask("Bearer ada", requestId);
     expect(await served.lineOf(requestId)).toMatchObject({ tier: "workspace", role: "admin", workspaceId });

@@ -60,7 +60,7 @@ const SignIn = operation({
   },
 });
 
-export const greetingRoutes = (app: App): void => {
+const greetingRoutes = (app: App): void => {
   app.command("POST", "/workspaces/:workspaceId/greetings", Greet, {
     status: 201,
     fresh: "greetingId",
@@ -141,7 +141,7 @@ export const greetingPorts = (): Ports => ({
   now: () => "2026-11-20T12:00:00.000Z",
 });
 
-export const unlimited: HttpSettings = {
+const unlimited: HttpSettings = {
   CORS_ORIGIN: ["https://app.example"],
   RATE_LIMIT_MAX: 0,
   RATE_LIMIT_AUTH_MAX: 0,
@@ -149,7 +149,7 @@ export const unlimited: HttpSettings = {
   TRUST_PROXY: false,
 };
 
-export type Line = Readonly<Record<string, unknown>>;
+type Line = Readonly<Record<string, unknown>>;
 export type Served = {
   server: HttpServer;
   url: string;

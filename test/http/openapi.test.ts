@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type Served, serveGreetings } from "./greetings.ts";
+import { type Served, serveGreetings, workspaceId } from "./greetings.ts";
 
 const Operation = z.looseObject({
   operationId: z.string(),
@@ -72,6 +72,7 @@ describe("the API's documentation", () => {
       "header idempotency-key",
       "header if-match",
     ]);
+    expect(parameters?.[0]).toMatchObject({ required: true, example: workspaceId });
     expect(requestBody?.content["application/json"]).toMatchObject({
       schema: { required: ["text"], properties: { text: { type: "string" } }, additionalProperties: false },
       example: { text: "Hello" },
