@@ -16,6 +16,7 @@ import { eventStoreDb } from "./eventstore/esdb.ts";
 import { accountRoutes } from "./http/accounts.ts";
 import { billingRoutes } from "./http/billing.ts";
 import { credentialRoutes } from "./http/credentials.ts";
+import type { Route } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
 import type { Dependency } from "./http/system.ts";
 import { workspaceRoutes } from "./http/workspaces.ts";
@@ -39,6 +40,8 @@ import { runReactions } from "./reactions/runner.ts";
 export type Everfold = {
   /** Where the API listens; absent where the role `api` is not among the process's. */
   url: string | undefined;
+  /** What is served there. */
+  routes: readonly Route[];
   handler: Handler;
   /** In order: requests are finished, projections store what they have, everything started here is stopped. */
   stop(): Promise<void>;
@@ -68,9 +71,9 @@ export const start = async (config: Config, log: Log): Promise<Everfold> => {
 
   const within: Within = { config, log, backends, pool, store, vault, codec, handler, stack };
   const projecting = startFollowers(within);
-  const url = config.ROLES.includes("api") ? await serve(within, projecting) : undefined;
+  const served = config.ROLES.includes("api") ? await serve(within, projecting) : { url: undefined, routes: [] };
   const resources = stack.move();
-  return { url, handler, stop: () => resources.disposeAsync() };
+  return { ...served, handler, stop: () => resources.disposeAsync() };
 };
 
 type Within = {
@@ -115,7 +118,10 @@ const startFollowers = ({ config, log, backends, store, vault, codec, stack }: W
   return projecting;
 };
 
-const serve = async (within: Within, projecting: ProjectionRunner | undefined): Promise<string> => {
+const serve = async (
+  within: Within,
+  projecting: ProjectionRunner | undefined,
+): Promise<Pick<Everfold, "url" | "routes">> => {
   const { config, log, backends, pool, handler, stack } = within;
   const projected = followProjected(pool, projections, log);
   stack.defer(() => projected.stop());
@@ -151,7 +157,7 @@ const serve = async (within: Within, projecting: ProjectionRunner | undefined): 
   stack.defer(() => server.close());
   const url = await server.listen({ host: config.HOST, port: config.PORT });
   await untilUp(dependencies);
-  return url;
+  return { url, routes: server.routes };
 };
 
 /** Of so many users and workspaces the process knows what they wrote last. */

@@ -29,7 +29,6 @@ export const installation = async (stack: AsyncDisposableStack): Promise<Install
 
   const everfold = async (settings: Readonly<Record<string, string>> = {}) => {
     const lines: string[] = [];
-    const log = createLog("info", { write: (line) => void lines.push(line) });
     const config = readConfig({
       DATA_DIR: join(directory, randomUUID()),
       PORT: "0",
@@ -42,6 +41,7 @@ export const installation = async (stack: AsyncDisposableStack): Promise<Install
       PROJECTION_DELAY_MS: process.env["PROJECTION_DELAY_MS"] ?? "0",
       ...settings,
     });
+    const log = createLog(config.LOG_LEVEL, { write: (line) => void lines.push(line) });
     const started = await start(config, log);
     stack.defer(() => started.stop());
     return { ...started, url: started.url ?? "", lines };
