@@ -2,8 +2,8 @@ import pino, { type DestinationStream, type Logger } from "pino";
 
 export type Log = Logger;
 
-/** Whatever is logged under one of these names, two levels deep, is not written. */
-const secretNames = [
+/** Whatever is logged under one of these names is not written. */
+const secretNames: ReadonlySet<string> = new Set([
   "password",
   "passwordHash",
   "secret",
@@ -16,11 +16,16 @@ const secretNames = [
   "code",
   "masterKey",
   "pepper",
-];
+]);
+/** Deeper objects than any line of ours are not written at all. */
+const DEPTH_MAX = 4;
+const CENSORED = "[secret]";
 
 /** Tokens and URL passwords that slipped into a message of somebody else's error. */
 const secretShapes =
   /\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=\bBearer )[\w.~+/-]+=*|(?<=:\/\/[^\s:/@"]{0,100}:)[^\s/@"]+(?=@)/g;
+/** What each of those shapes begins with, found at a fraction of the cost of looking for them. */
+const mayHoldSecret = /eyJ|Bearer |:\/\//;
 
 /**
  * JSON lines with an ISO time, the level's name, and no secrets (LOG-01, LOG-02). Written asynchronously: a line
@@ -35,15 +40,28 @@ export const createLog = (
       level,
       base: null,
       timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: (line) => withoutSecrets(line, 0) },
       messageKey: "message",
       errorKey: "error",
       serializers: { error: describeError },
-      redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: "[secret]" },
-      hooks: { streamWrite: (line) => line.replace(secretShapes, "[secret]") },
+      hooks: { streamWrite: (line) => (mayHoldSecret.test(line) ? line.replace(secretShapes, CENSORED) : line) },
     },
     destination,
   );
+
+/** Walks what is there rather than looking for paths, which costs more than all the rest of a request's logging. */
+const withoutSecrets = (line: Record<string, unknown>, depth: number): Record<string, unknown> => {
+  const written: Record<string, unknown> = {};
+  for (const name in line) written[name] = secretNames.has(name) ? CENSORED : censored(line[name], depth + 1);
+  return written;
+};
+
+const censored = (value: unknown, depth: number): unknown => {
+  if (typeof value !== "object" || value === null || value instanceof Error) return value;
+  if (depth > DEPTH_MAX) return CENSORED;
+  if (Array.isArray(value)) return value.map((item) => censored(item, depth + 1));
+  return withoutSecrets(value as Record<string, unknown>, depth);
+};
 
 type ErrorRecord = { type: string; message: string; stack?: string | undefined; cause?: ErrorRecord };
 

@@ -96,7 +96,7 @@ describe("the pipeline", () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 401, 500, 404]);
     for (const { headers } of answers)
       expect(Object.fromEntries(headers)).toMatchObject({
-        "content-security-policy": "default-src 'none';frame-ancestors 'none'",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
         "strict-transport-security": "max-age=31536000; includeSubDomains",
         "x-frame-options": "DENY",
         "x-content-type-options": "nosniff",

@@ -34,6 +34,7 @@ describe("the log", () => {
       log.error({ error: Object.assign(new Error(`bad token ${jwt}`), { parameters: [canary] }) });
       log.error({ error: new Error("cannot connect", { cause: new Error(`postgres://me:${canary}@db/x`) }) });
       log.error({ error: canary });
+      log.info({ list: [{ secret: canary }], nested: { in: { the: { deep: { down: { there: canary } } } } } });
     });
     expect(text).not.toContain(canary);
     expect(
@@ -41,7 +42,7 @@ describe("the log", () => {
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line).level),
-    ).toHaveLength(5);
+    ).toHaveLength(6);
   });
 
   it("tells what an error was caused by", () => {
