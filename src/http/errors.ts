@@ -90,7 +90,7 @@ export const failureOf = (error: unknown): Failure => {
   if (error instanceof Refused) return error.failure;
   if (error instanceof Unavailable)
     return {
-      ...plain(503, "BACKEND_UNAVAILABLE", "A backend cannot be reached; try again."),
+      ...plain(503, "BACKEND_UNAVAILABLE", "The service cannot answer this right now; try again."),
       retryAfterSeconds: error.retryAfterSeconds,
     };
   const { code, statusCode } = Object(error) as { code?: unknown; statusCode?: unknown };

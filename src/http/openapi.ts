@@ -9,12 +9,7 @@ import { API_PREFIX, type Route } from "./route.ts";
 export const describeRoute = (route: Route, isPublic: boolean): FastifySchema => ({
   operationId: route.name,
   summary: sentenceOf(route.name),
-  tags: [
-    route.path
-      .replace(API_PREFIX, "")
-      .split("/")
-      .findLast((part) => /^[a-z-]+$/.test(part)) ?? "system",
-  ],
+  tags: [areaOf(route.path)],
   security: isPublic ? [] : [{ accessToken: [] }],
   ...(Object.keys(route.params.shape).length === 0 ? {} : { params: route.params }),
   ...(route.query && { querystring: route.query }),
@@ -34,6 +29,14 @@ const stillBehind = {
     content: { "application/json": { schema: Success(z.null(), Positioned) } },
   },
 };
+
+/** The first word of the path, or the first below a workspace. */
+const areaOf = (path: string): string =>
+  path
+    .replace(API_PREFIX, "")
+    .replace("/workspaces/:workspaceId/", "/")
+    .split("/")
+    .find((part) => part !== "") ?? "";
 
 /** `DebitCredits` → `Debit credits`. */
 const sentenceOf = (name: string): string => {

@@ -43,7 +43,8 @@ export const createLog = (
       formatters: { level: (label) => ({ level: label }), log: (line) => withoutSecrets(line, 0) },
       messageKey: "message",
       errorKey: "error",
-      serializers: { error: describeError },
+      // `err` is what libraries call it.
+      serializers: { error: describeError, err: describeError },
       hooks: { streamWrite: (line) => (mayHoldSecret.test(line) ? line.replace(secretShapes, CENSORED) : line) },
     },
     destination,
@@ -57,7 +58,7 @@ const withoutSecrets = (line: Record<string, unknown>, depth: number): Record<st
 };
 
 const censored = (value: unknown, depth: number): unknown => {
-  if (typeof value !== "object" || value === null || value instanceof Error) return value;
+  if (typeof value !== "object" || value === null || value instanceof Error || "toJSON" in value) return value;
   if (depth > DEPTH_MAX) return CENSORED;
   if (Array.isArray(value)) return value.map((item) => censored(item, depth + 1));
   return withoutSecrets(value as Record<string, unknown>, depth);

@@ -170,6 +170,34 @@ describe("the pipeline", () => {
     ]);
   });
 
+  it("tells an unknown route, a method that a route does not have and a URL that cannot be decoded", async () => {
+    const outcome = async (method: string, path: string, body?: string) => {
+      const headers = { ...json, "content-length": String(body?.length ?? 0) };
+      const answer = await fetch(`${served.url}${path}`, { method, headers, ...(body ? { body } : {}) });
+      return [answer.status, (await errorOf(answer)).code, answer.headers.get("allow")];
+    };
+    expect(await outcome("GET", "/api/v1/nowhere")).toEqual([404, "ROUTE_NOT_FOUND", null]);
+    expect(await outcome("POST", "/api/v1/nowhere", "{not json")).toEqual([404, "ROUTE_NOT_FOUND", null]);
+    expect(await outcome("DELETE", greetingsPath)).toEqual([405, "METHOD_NOT_ALLOWED", "GET, HEAD, POST"]);
+    expect(await outcome("PUT", greetingsPath, "{not json")).toEqual([405, "METHOD_NOT_ALLOWED", "GET, HEAD, POST"]);
+    expect(await outcome("POST", "/api/v1/workspaces/%zz/greetings")).toEqual([400, "MALFORMED_URL", null]);
+  });
+
+  it("FND-09: logs a request whose client did not wait for the answer", async () => {
+    const started = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
+    extra = await serveGreetings({}, { features: (app) => slow(app, started.resolve, finish.promise) });
+    const leaving = new AbortController();
+    const requestId = randomUUID();
+    const headers = { ...asAda, "x-request-id": requestId };
+    const answer = fetch(`${extra.url}/api/v1/slow`, { headers, signal: leaving.signal });
+    await started.promise;
+    leaving.abort();
+    await expect(answer).rejects.toThrow("aborted");
+    expect(await extra.lineOf(requestId)).toMatchObject({ action: "GetSlow", statusCode: 499, outcome: "aborted" });
+    finish.resolve();
+  });
+
   it("answers what is no HTTP in the envelope too", async () => {
     const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
     socket.end("hello?\r\n\r\n");
@@ -185,19 +213,7 @@ describe("the pipeline", () => {
   it("FND-22: stops taking requests but finishes those it has", async () => {
     const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
-    const slow = (app: App) =>
-      app.query("/slow", {
-        name: "GetSlow",
-        permission: "greeting:read",
-        output: z.object({ done: z.boolean() }),
-        example: { data: { done: true } },
-        load: async () => {
-          started.resolve();
-          await finish.promise;
-          return { done: true };
-        },
-      });
-    const stopping = await serveGreetings({}, { features: slow });
+    const stopping = await serveGreetings({}, { features: (app) => slow(app, started.resolve, finish.promise) });
     const answer = fetch(`${stopping.url}/api/v1/slow`, { headers: asAda });
     await started.promise;
     const closed = stopping.server.close();
@@ -207,3 +223,16 @@ describe("the pipeline", () => {
     await closed;
   });
 });
+
+const slow = (app: App, onStart: () => void, end: Promise<void>) =>
+  app.query("/slow", {
+    name: "GetSlow",
+    permission: "greeting:read",
+    output: z.object({ done: z.boolean() }),
+    example: { data: { done: true } },
+    load: async () => {
+      onStart();
+      await end;
+      return { done: true };
+    },
+  });
