@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from "node:timers/promises";
 import {
   AccessDeniedError,
   CancelledError,
@@ -30,15 +31,13 @@ export type Connection = {
 };
 
 export const connectTo = (url: string, options: { appendTimeoutMs: number }): Connection => {
-  let generation = 0;
-  let client = newClient(url, generation);
+  let client = newClient(url);
   let connected: Promise<EventStoreDBClient> | undefined;
   let appends: Promise<BatchAppend> | undefined;
 
   const failed = (which: EventStoreDBClient) => {
     if (which !== client) return;
-    generation += 1;
-    client = newClient(url, generation);
+    client = newClient(url);
     connected = undefined;
     appends = undefined;
   };
@@ -58,9 +57,15 @@ export const connectTo = (url: string, options: { appendTimeoutMs: number }): Co
     return openBatchAppend(which, { timeoutMs: options.appendTimeoutMs, onEnd: () => failed(which) });
   };
 
-  const current = () => {
+  const current = async () => {
     connected ??= connect(client);
-    return connected;
+    try {
+      return await connected;
+    } catch (error) {
+      // Whoever tries again at once must not keep the event loop from noticing that time passes.
+      await immediate();
+      throw error;
+    }
   };
 
   return {
@@ -82,15 +87,16 @@ export const connectTo = (url: string, options: { appendTimeoutMs: number }): Co
 };
 
 /**
- * gRPC shares its sockets, and how long it waits before it connects again (up to two minutes), between channels of
- * equal options. Every generation's interval differs by a millisecond: it starts with a socket of its own, at once.
+ * gRPC shares its sockets, and how long it waits before it connects again (up to two minutes), between all channels of
+ * the process that have equal options. The intervals of ours differ by a millisecond: each has a socket of its own,
+ * which connects at once.
  */
-const newClient = (url: string, generation: number): EventStoreDBClient => {
-  const interval = keepAliveMs + (generation % 1_000);
-  const separator = url.includes("?") ? "&" : "?";
-  return EventStoreDBClient.connectionString(
-    /keep_?-?alive_?-?interval=/i.test(url) ? url : `${url}${separator}keepAliveInterval=${interval}`,
-  );
+let clientsMade = 0;
+const newClient = (url: string): EventStoreDBClient => {
+  clientsMade += 1;
+  if (/keep[_-]?alive[_-]?interval=/i.test(url)) return EventStoreDBClient.connectionString(url);
+  const interval = keepAliveMs + (clientsMade % 1_000);
+  return EventStoreDBClient.connectionString(`${url}${url.includes("?") ? "&" : "?"}keepAliveInterval=${interval}`);
 };
 
 function channelOf(this: EventStoreDBClient): Promise<ChannelInterface> {

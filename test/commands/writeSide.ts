@@ -13,7 +13,8 @@ import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import { keptCommands } from "../../src/platform/commandMemory.ts";
 import { keyedHash, newKey } from "../../src/platform/encryption.ts";
 import { keyVault } from "../../src/platform/keyVault.ts";
-import { openPool, type Pool } from "../../src/platform/postgres.ts";
+import { openPool, type Pool, query, type Role } from "../../src/platform/postgres.ts";
+import { sql } from "../../src/platform/sql.ts";
 import { testDatabase } from "../support/database.ts";
 
 type Options = { url?: string; limits?: Partial<Limits> };
@@ -24,22 +25,19 @@ export type WriteSide = {
   pool: Pool;
   /** As much of a process as writes: a connection, caches and lanes of its own. */
   process(options?: Options): Process;
+  /** Throws away every snapshot and every remembered command. */
+  forgetCommands(): Promise<void>;
   stop(): Promise<void>;
 };
 
 export const startWriteSide = async (): Promise<WriteSide> => {
   const directory = await mkdtemp(join(tmpdir(), "everfold-write-side-"));
   const [eventStore, database] = await Promise.all([startEventStore({ directory }), testDatabase()]);
-  const poolOf = (url: string) =>
-    openPool({
-      url,
-      role: "everfold_api",
-      max: 4,
-      idleTimeoutMs: 10_000,
-      statementTimeoutMs: 10_000,
-      onError: () => {},
-    });
-  const pool = poolOf(database.url);
+  const poolOf = (role: Role) => {
+    const bounds = { max: 4, idleTimeoutMs: 10_000, statementTimeoutMs: 10_000 };
+    return openPool({ url: database.url, role, ...bounds, onError: () => undefined });
+  };
+  const [pool, ownerPool] = [poolOf("everfold_api"), poolOf("everfold_owner")];
   const masterKey = newKey();
   const hashInput = keyedHash(newKey());
   const running: Process[] = [];
@@ -61,9 +59,12 @@ export const startWriteSide = async (): Promise<WriteSide> => {
       running.push(started);
       return started;
     },
+    async forgetCommands() {
+      await query(ownerPool, sql`truncate runtime.stream_snapshots, runtime.command_results`);
+    },
     async stop() {
       await Promise.all(running.map((process) => process.stop()));
-      await pool.end();
+      await Promise.all([pool.end(), ownerPool.end()]);
       await Promise.all([eventStore.stop(), database.drop()]);
       await rm(directory, { recursive: true, force: true });
     },
