@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -40,9 +40,10 @@ export function openDatabase(directory: string): DatabaseSync {
   if (!existsSync(file)) createDatabase(directory, file);
   let database: DatabaseSync | undefined;
   try {
+    checkHeader(file);
     database = new DatabaseSync(file, { timeout: lockWaitMs });
     configure(database);
-    verify(database);
+    probe(database);
     return database;
   } catch (error) {
     database?.close();
@@ -88,13 +89,31 @@ function configure(database: DatabaseSync): void {
   `);
 }
 
-// Touches the root of each tree and its newest leaf: cheap at any size, and enough to notice a cut-off or foreign file.
-function verify(database: DatabaseSync): void {
-  const application = database.prepare("pragma application_id").get()?.["application_id"];
-  const version = database.prepare("pragma user_version").get()?.["user_version"];
-  if (application !== applicationId) throw new DatabaseUnusableError("it is not an event store database.");
-  if (version !== schemaVersion)
-    throw new DatabaseUnusableError(`it has format ${version}, this version reads ${schemaVersion}.`);
+/** Where SQLite's file format keeps them. */
+const headerBytes = 100;
+const versionOffset = 60;
+const applicationIdOffset = 68;
+
+// Looked at before SQLite opens the file, which would make a fresh database of an empty one.
+function checkHeader(file: string): void {
+  const header = Buffer.alloc(headerBytes);
+  const descriptor = openSync(file, "r");
+  try {
+    readSync(descriptor, header);
+  } finally {
+    closeSync(descriptor);
+  }
+  const version = header.readUInt32BE(versionOffset);
+  if (header.readUInt32BE(applicationIdOffset) !== applicationId) {
+    throw new DatabaseUnusableError("it is damaged or no event store database.");
+  }
+  if (version !== schemaVersion) {
+    throw new DatabaseUnusableError(`it has format ${version}, and this version reads ${schemaVersion}.`);
+  }
+}
+
+// Touches the root of each tree and its newest leaf: cheap at any size, and enough to notice a cut-off file.
+function probe(database: DatabaseSync): void {
   database.prepare("select * from events order by position desc limit 1").get();
   database
     .prepare("select * from events indexed by events_by_stream order by stream desc, revision desc limit 1")

@@ -1,0 +1,211 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type EventStoreDBClient, NO_STREAM, START } from "@eventstore/db-client";
+import { status } from "@grpc/grpc-js";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+import {
+  clientOf,
+  freshDirectory,
+  type Numbered,
+  numbered,
+  numberedUpTo,
+  numbersOf,
+  removeDirectory,
+} from "./storeUnderTest.ts";
+
+const soon = { timeout: 20_000, interval: 20 };
+
+const directoryOfTest = (): string => {
+  const directory = freshDirectory();
+  onTestFinished(() => removeDirectory(directory));
+  return directory;
+};
+
+const startOn = async (directory: string, port?: number): Promise<EmbeddedEventStore> => {
+  const store = await startEventStore({ directory, ...(port !== undefined && { port }) });
+  onTestFinished(() => store.stop());
+  return store;
+};
+
+const portOf = ({ url }: EmbeddedEventStore): number => Number(new URL(url.replace("esdb:", "http:")).port);
+
+type Stored = { readonly id: string; readonly stream: string; readonly revision: bigint; readonly position: bigint };
+
+const everything = async (client: EventStoreDBClient): Promise<Stored[]> => {
+  const events: Stored[] = [];
+  for await (const { event } of client.readAll()) {
+    if (event === undefined) continue;
+    events.push({ id: event.id, stream: event.streamId, revision: event.revision, position: event.position.commit });
+  }
+  return events;
+};
+
+// Asking for the server's features, the client passes gRPC's own error on.
+const isUnavailable = (error: unknown): boolean =>
+  error instanceof Error &&
+  (("type" in error && error.type === "unavailable") || ("code" in error && error.code === status.UNAVAILABLE));
+
+/** The same call again until the server that died is back; every repeat carries the same event ids. */
+const untilAnswered = async <T>(call: () => Promise<T>): Promise<T> => {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+};
+
+describe("after an orderly restart", () => {
+  test("everything is there: events, order, metadata, deletions and the revisions to go on from", async () => {
+    const directory = directoryOfTest();
+    const first = await startOn(directory);
+    const client = clientOf(first);
+    const repeated = numbered(4);
+    await client.appendToStream("kept", numberedUpTo(4), { expectedRevision: NO_STREAM });
+    await client.appendToStream("kept", repeated, { expectedRevision: "any" });
+    await client.setStreamMetadata("kept", { maxCount: 2 });
+    await client.appendToStream("deleted", numbered(0));
+    await client.deleteStream("deleted");
+    await client.appendToStream("gone", numbered(0));
+    await client.tombstoneStream("gone");
+    const before = await everything(client);
+    await first.stop();
+
+    const again = clientOf(await startOn(directory));
+    expect(await everything(again)).toEqual(before);
+    expect(await numbersOf(again.readStream<Numbered>("kept"))).toEqual([3, 4]);
+    await expect(numbersOf(again.readStream<Numbered>("deleted"))).rejects.toMatchObject({ type: "stream-not-found" });
+    await expect(numbersOf(again.readStream<Numbered>("gone"))).rejects.toMatchObject({ type: "stream-deleted" });
+    const repeat = await again.appendToStream("kept", repeated, { expectedRevision: "any" });
+    expect(repeat.nextExpectedRevision).toBe(4n);
+    await again.appendToStream("kept", numbered(5), { expectedRevision: 4n });
+  });
+
+  test("what was accepted when the order to stop came is either answered or not there", async () => {
+    const directory = directoryOfTest();
+    const first = await startOn(directory);
+    const client = clientOf(first);
+    await client.appendToStream("warm", numbered(0));
+    const appends = Array.from({ length: 200 }, (_, n) => client.appendToStream("busy", numbered(n)));
+    const stopped = first.stop();
+    const answered = (await Promise.allSettled(appends)).filter(({ status }) => status === "fulfilled").length;
+    await stopped;
+    const again = clientOf(await startOn(directory));
+    const stored = (await everything(again)).filter(({ stream }) => stream === "busy").length;
+    expect(stored).toBeGreaterThanOrEqual(answered);
+  });
+});
+
+describe("when the process is killed", () => {
+  test("under concurrent appends, each acknowledged one is there once, gapless and in the order it had", async () => {
+    const store = await startOn(directoryOfTest());
+    const client = clientOf(store);
+    const acknowledged: string[] = [];
+    let isWriting = true;
+    const writers = Array.from({ length: 16 }, async (_, writer) => {
+      while (isWriting) {
+        const id = randomUUID();
+        const events = [numbered(0, id), numbered(1)];
+        await untilAnswered(() => client.appendToStream(`writer-${writer % 4}`, events, { expectedRevision: "any" }));
+        acknowledged.push(id);
+      }
+    });
+
+    let before = await everything(client);
+    for (const round of [1, 2, 3, 4, 5]) {
+      await expect.poll(() => acknowledged.length, soon).toBeGreaterThan(round * 100);
+      const killed = store.pid;
+      process.kill(killed, "SIGKILL");
+      await expect.poll(() => store.pid, soon).not.toBe(killed);
+      const after = await untilAnswered(() => everything(client));
+      expect(after.slice(0, before.length)).toEqual(before);
+      before = after;
+    }
+    isWriting = false;
+    await Promise.all(writers);
+
+    const stored = await everything(client);
+    const ids = stored.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    const known = new Set(ids);
+    expect(acknowledged.filter((id) => !known.has(id))).toEqual([]);
+    for (const writer of [0, 1, 2, 3]) {
+      const revisions = stored.filter(({ stream }) => stream === `writer-${writer}`).map(({ revision }) => revision);
+      expect(revisions).toEqual(revisions.map((_, index) => BigInt(index)));
+    }
+  });
+
+  test("another one takes its place on the same port, and a subscriber goes on from where it was", async () => {
+    const store = await startOn(directoryOfTest());
+    const client = clientOf(store);
+    const { position } = await client.appendToStream("before", numbered(1));
+    const subscription = client.subscribeToAll({ fromPosition: position ?? START });
+    const dropped = new Promise((resolve) => subscription.once("error", resolve));
+    await new Promise((resolve) => subscription.once("caughtUp", resolve));
+    const url = store.url;
+    process.kill(store.pid, "SIGKILL");
+    await dropped;
+    await untilAnswered(() => client.appendToStream("after", numbered(2)));
+    expect(store.url).toBe(url);
+    const resumed = client.subscribeToAll({ fromPosition: position ?? START });
+    for await (const { event } of resumed) {
+      expect(event?.streamId).toBe("after");
+      break;
+    }
+    await resumed.unsubscribe();
+  });
+});
+
+describe("starting", () => {
+  test("a second store on the same folder is refused, and the first one goes on", async () => {
+    const directory = directoryOfTest();
+    const client = clientOf(await startOn(directory));
+    await expect(startEventStore({ directory })).rejects.toThrow(/in use by another event store process/);
+    expect((await client.appendToStream("still-here", numbered(1))).success).toBe(true);
+  });
+
+  test("on a port that is taken is refused", async () => {
+    const store = await startOn(directoryOfTest());
+    const port = portOf(store);
+    await expect(startEventStore({ directory: directoryOfTest(), port })).rejects.toThrow(`Port ${port}`);
+  });
+
+  test.each([
+    ["is empty", (file: string) => truncateSync(file, 0)],
+    ["is cut off", (file: string) => truncateSync(file, Math.floor(readFileSync(file).length / 2 / 4096) * 4096)],
+    ["is something else", (file: string) => writeFileSync(file, "not a database ".repeat(10_000))],
+    ["has a broken first page", (file: string) => writeFileSync(file, readFileSync(file).fill(0xa5, 100, 4096))],
+  ])("on a database that %s is refused, and the file is left as it is", async (_, damage) => {
+    const directory = directoryOfTest();
+    const store = await startEventStore({ directory });
+    const client = clientOf(store);
+    for (let n = 0; n < 5; n += 1) await client.appendToStream(`stream-${n}`, numberedUpTo(200));
+    await store.stop();
+    const file = join(directory, "events.db");
+    damage(file);
+    const damaged = readFileSync(file);
+    await expect(startEventStore({ directory })).rejects.toThrow(/events\.db cannot be used/);
+    expect(readFileSync(file).equals(damaged)).toBe(true);
+  });
+
+  test("without the database that a write-ahead log belongs to is refused", async () => {
+    const directory = directoryOfTest();
+    writeFileSync(join(directory, "events.db-wal"), "orphan");
+    await expect(startEventStore({ directory })).rejects.toThrow(/missing/);
+    expect(existsSync(join(directory, "events.db"))).toBe(false);
+  });
+
+  test("again and again on a folder that was ruined in the meantime ends, and says so", async () => {
+    const directory = directoryOfTest();
+    let givenUp: Error | undefined;
+    const store = await startEventStore({ directory, onExit: (error) => (givenUp = error) });
+    onTestFinished(() => store.stop());
+    process.kill(store.pid, "SIGKILL");
+    writeFileSync(join(directory, "events.db"), "ruined");
+    await expect.poll(() => givenUp?.message, soon).toMatch(/not started again/);
+  });
+});

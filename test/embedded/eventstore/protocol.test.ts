@@ -1,0 +1,189 @@
+import { randomUUID } from "node:crypto";
+import {
+  binaryEvent,
+  DeadlineExceededError,
+  EventStoreDBClient,
+  jsonEvent,
+  MaxAppendSizeExceededError,
+  persistentSubscriptionToAllSettingsFromDefaults,
+  UnsupportedError,
+} from "@eventstore/db-client";
+import gossip from "@eventstore/db-client/generated/gossip_grpc_pb.js";
+import operations from "@eventstore/db-client/generated/operations_grpc_pb.js";
+import features from "@eventstore/db-client/generated/serverfeatures_grpc_pb.js";
+import type { SupportedMethods } from "@eventstore/db-client/generated/serverfeatures_pb.js";
+import shared from "@eventstore/db-client/generated/shared_pb.js";
+import streamsService from "@eventstore/db-client/generated/streams_grpc_pb.js";
+import type { BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
+import streams from "@eventstore/db-client/generated/streams_pb.js";
+import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import timestamp from "google-protobuf/google/protobuf/timestamp_pb.js";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { freshStream, type Numbered, numbered, numberedUpTo, numbersOf, storeUnderTest } from "./storeUnderTest.ts";
+
+const under = storeUnderTest();
+
+const alone = { credentials: { username: "admin", password: "changeit" } };
+
+const address = () => new URL(under.store.url.replace("esdb:", "http:")).host;
+
+/** A client below the official one, for what that one cannot be made to send. */
+const bareClient = <C extends Client>(
+  make: new (address: string, channel: ReturnType<typeof credentials.createInsecure>) => C,
+): C => {
+  const client = new make(address(), credentials.createInsecure());
+  onTestFinished(() => client.close());
+  return client;
+};
+
+describe("an append", () => {
+  test("of up to a mebibyte is written whole, in several chunks", async () => {
+    const stream = freshStream();
+    const events = Array.from({ length: 10 }, () => binaryEvent({ type: "Scanned", data: Buffer.alloc(100_000, 7) }));
+    await under.client.appendToStream(stream, events, { batchAppendSize: 150_000 });
+    let bytes = 0;
+    for await (const { event } of under.client.readStream(stream)) {
+      if (event?.isJson === false) bytes += event.data.length;
+    }
+    expect(bytes).toBe(1_000_000);
+  });
+
+  test.each([
+    ["in a batch", {}],
+    ["alone", alone],
+  ])("of more than a mebibyte is refused %s, names the bound and leaves nothing behind", async (_, options) => {
+    const stream = freshStream();
+    const events = Array.from({ length: 11 }, () => binaryEvent({ type: "Scanned", data: Buffer.alloc(100_000) }));
+    const refusal = under.client.appendToStream(stream, events, options);
+    await expect(refusal).rejects.toBeInstanceOf(MaxAppendSizeExceededError);
+    await expect(refusal).rejects.toMatchObject({ maxAppendSize: 1_048_576 });
+    await expect(numbersOf(under.client.readStream<Numbered>(stream))).rejects.toMatchObject({
+      type: "stream-not-found",
+    });
+  });
+
+  test("refused for its size harms none of those beside it", async () => {
+    const big = Array.from({ length: 5 }, () => binaryEvent({ type: "Scanned", data: Buffer.alloc(500_000) }));
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => under.client.appendToStream(freshStream(), n % 5 === 0 ? big : numbered(n))),
+    );
+    expect(results.map((result) => result.status)).toEqual(
+      Array.from({ length: 20 }, (_, n) => (n % 5 === 0 ? "rejected" : "fulfilled")),
+    );
+  });
+
+  test("whose deadline has passed when it arrives is not written", async () => {
+    const stream = freshStream();
+    const late = under.client.appendToStream(stream, numberedUpTo(30_000), { deadline: 1 });
+    await expect(late).rejects.toBeInstanceOf(DeadlineExceededError);
+    await expect(numbersOf(under.client.readStream<Numbered>(stream))).rejects.toMatchObject({
+      type: "stream-not-found",
+    });
+  });
+
+  test.each([
+    ["an event without a type", "somewhere", () => jsonEvent({ type: "", data: {} })],
+    ["a nil id", "somewhere", () => numbered(1, "00000000-0000-0000-0000-000000000000")],
+    ["an id that is no UUID", "somewhere", () => numbered(1, "one")],
+    ["a stream without a name", "", () => numbered(1)],
+    ["all streams as its stream", "$all", () => numbered(1)],
+  ])("with %s is refused either way, and the next one is not", async (_, stream, event) => {
+    for (const options of [{}, alone]) {
+      await expect(under.client.appendToStream(stream, event(), options)).rejects.toBeInstanceOf(Error);
+      expect((await under.client.appendToStream(freshStream(), numbered(1), options)).success).toBe(true);
+    }
+  });
+});
+
+describe("a batch append stream", () => {
+  const chunk = (id: string, fill: (request: InstanceType<typeof streams.BatchAppendReq>) => void) => {
+    const request = new streams.BatchAppendReq();
+    const correlation = new shared.UUID();
+    correlation.setString(id);
+    request.setCorrelationId(correlation);
+    fill(request);
+    return request;
+  };
+
+  test("passes over chunks that belong to nothing, and gives up once on a batch that does not end in time", async () => {
+    const call = bareClient(streamsService.StreamsClient).batchAppend();
+    const answers: BatchAppendResp[] = [];
+    call.on("data", (answer: BatchAppendResp) => answers.push(answer));
+    const unknown = randomUUID();
+    const unfinished = randomUUID();
+    call.write(chunk(unknown, (request) => request.setIsFinal(true)));
+    call.write(
+      chunk(unfinished, (request) => {
+        const options = new streams.BatchAppendReq.Options();
+        const identifier = new shared.StreamIdentifier();
+        identifier.setStreamName(Buffer.from(freshStream()));
+        options.setStreamIdentifier(identifier);
+        options.setAny(new empty.Empty());
+        options.setDeadline(timestamp.Timestamp.fromDate(new Date(Date.now() + 300)));
+        request.setOptions(options);
+      }),
+    );
+    await expect.poll(() => answers.length, { timeout: 20_000 }).toBe(1);
+    call.write(chunk(unfinished, (request) => request.setIsFinal(true)));
+    call.end();
+    await new Promise((resolve) => call.once("end", resolve));
+    expect(answers.map((answer) => answer.getCorrelationId()?.getString())).toEqual([unfinished]);
+    expect(answers[0]?.getError()?.getDetails()?.getTypeName()).toBe("event_store.client.Timeout");
+  });
+});
+
+describe("the server", () => {
+  test("names the methods it serves, and no persistent subscriptions", async () => {
+    const client = bareClient(features.ServerFeaturesClient);
+    const supported = await new Promise<SupportedMethods>((resolve, reject) => {
+      client.getSupportedMethods(new shared.Empty(), (error, answer) => (error ? reject(error) : resolve(answer)));
+    });
+    expect(supported.getEventStoreServerVersion()).toMatch(/^\d+\.\d+\.\d+$/);
+    const names = supported.getMethodsList().map((method) => `${method.getServiceName()}/${method.getMethodName()}`);
+    expect(names.toSorted()).toEqual(
+      ["append", "batchappend", "delete", "read", "tombstone"].map(
+        (name) => `event_store.client.streams.streams/${name}`,
+      ),
+    );
+    const toAll = under.client.createPersistentSubscriptionToAll(
+      "group",
+      persistentSubscriptionToAllSettingsFromDefaults(),
+    );
+    await expect(toAll).rejects.toBeInstanceOf(UnsupportedError);
+  });
+
+  test("answers a method it does not serve with UNIMPLEMENTED", async () => {
+    const client = bareClient(operations.OperationsClient);
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      client.mergeIndexes(new shared.Empty(), (refusal) => resolve(refusal));
+    });
+    expect(error?.code).toBe(status.UNIMPLEMENTED);
+  });
+
+  test("is the live leader of a cluster of one, which discovery finds", async () => {
+    const client = bareClient(gossip.GossipClient);
+    const members = await new Promise<number>((resolve, reject) => {
+      client.read(new shared.Empty(), (error, info) => (error ? reject(error) : resolve(info.getMembersList().length)));
+    });
+    expect(members).toBe(1);
+    const discovering = EventStoreDBClient.connectionString(`esdb+discover://${address()}?tls=false`);
+    onTestFinished(() => discovering.dispose());
+    expect((await discovering.appendToStream(freshStream(), numbered(1))).success).toBe(true);
+  });
+
+  test("survives garbage on its port", async () => {
+    await fetch(`http://${address()}/nonsense`).catch(() => undefined);
+    const garbage = new Client(address(), credentials.createInsecure());
+    onTestFinished(() => garbage.close());
+    const asIs = (bytes: Buffer) => bytes;
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      const path = "/event_store.client.streams.Streams/Delete";
+      garbage.makeUnaryRequest(path, asIs, asIs, Buffer.from([0xff, 0xff, 0xff, 0xff, 0x07]), (refusal) =>
+        resolve(refusal),
+      );
+    });
+    expect(error?.code).toBeGreaterThan(0);
+    expect((await under.client.appendToStream(freshStream(), numbered(1))).success).toBe(true);
+  });
+});

@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EventStoreDBClient, type EventTypeToRecordedEvent, jsonEvent } from "@eventstore/db-client";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
+import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+
+export const freshDirectory = (): string => mkdtempSync(join(tmpdir(), "everfold-eventstore-"));
+
+export const removeDirectory = (directory: string): void => rmSync(directory, { recursive: true, force: true });
+
+/** One store in its own folder for all tests of a file, and a client of it. */
+export function storeUnderTest() {
+  const directory = freshDirectory();
+  let store: EmbeddedEventStore;
+  let client: EventStoreDBClient;
+  beforeAll(async () => {
+    store = await startEventStore({ directory });
+    client = EventStoreDBClient.connectionString(store.url);
+  });
+  afterAll(async () => {
+    await client?.dispose();
+    await store?.stop();
+    removeDirectory(directory);
+  });
+  return {
+    directory,
+    get store() {
+      return store;
+    },
+    get client() {
+      return client;
+    },
+  };
+}
+
+/** A client that is let go of with the test. */
+export function clientOf({ url }: EmbeddedEventStore): EventStoreDBClient {
+  const client = EventStoreDBClient.connectionString(url);
+  onTestFinished(() => client.dispose());
+  return client;
+}
+
+let streams = 0;
+
+/** A name no other test uses. */
+export const freshStream = (category = "order"): string => {
+  streams += 1;
+  return `${category}-${streams}`;
+};
+
+export type Numbered = { type: "Numbered"; data: { n: number } };
+
+export const numbered = (n: number, id?: string) =>
+  jsonEvent<Numbered>({ type: "Numbered", data: { n }, ...(id !== undefined && { id }) });
+
+export const numberedUpTo = (count: number) => Array.from({ length: count }, (_, n) => numbered(n));
+
+/** The numbers of the events that a read gives, in its order. */
+export async function numbersOf(
+  events: AsyncIterable<{ event?: EventTypeToRecordedEvent<Numbered> | undefined }>,
+): Promise<number[]> {
+  const numbers: number[] = [];
+  for await (const { event } of events) if (event?.type === "Numbered") numbers.push(event.data.n);
+  return numbers;
+}
