@@ -6,6 +6,9 @@ import { API_PREFIX } from "./route.ts";
 /** The document is its own media type: it is read by tools, which expect no envelope around it. */
 const OPENAPI_TYPE = "application/vnd.oai.openapi+json; version=3.0; charset=utf-8";
 
+/** The script weighs a megabyte and changes with the release alone. */
+const SCRIPT_CACHING = "public, max-age=3600";
+
 /** FND-20: the document, and pages made of it by a script this server itself serves: nothing comes from elsewhere. */
 export const documentationRoutes = async (server: FastifyInstance): Promise<void> => {
   const open = { schema: { hide: true }, config: { action: "GetDocumentation", resource: "public" } };
@@ -14,8 +17,9 @@ export const documentationRoutes = async (server: FastifyInstance): Promise<void
   );
   await server.register(async (pages) => {
     pages.addHook("onSend", async (_, reply, payload) => {
-      if (typeof payload === "string" && String(reply.getHeader("content-type")).startsWith("text/html"))
-        reply.header("content-security-policy", policyFor(payload));
+      const type = String(reply.getHeader("content-type"));
+      if (type.startsWith("text/html")) reply.header("content-security-policy", policyFor(String(payload)));
+      if (type.startsWith("application/javascript")) reply.header("cache-control", SCRIPT_CACHING);
       return payload;
     });
     await pages.register(apiReference, {

@@ -26,6 +26,8 @@ export const guard = (server: FastifyInstance): void => {
       throw new Refused({ status: 414, code: "URL_TOO_LONG", message: "The URL is too long.", details: {} });
     if (originalUrl !== url)
       throw new Refused({ status: 400, code: "MALFORMED_URL", message: "The URL cannot be decoded.", details: {} });
+    if (headers.host === undefined && request.raw.httpVersion === "1.1")
+      throw new Refused({ status: 400, code: "BAD_REQUEST", message: "The Host header is missing.", details: {} });
     const version = headers["accept-version"];
     if (version !== undefined && !/^(v?1(\.[\dx*]+){0,2}|\*)$/.test(String(version)))
       throw new Refused({ ...unsupported, status: 406, details: supported });

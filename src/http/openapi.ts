@@ -9,7 +9,7 @@ import { API_PREFIX, type Route } from "./route.ts";
 export const describeRoute = (route: Route, isPublic: boolean): FastifySchema => ({
   operationId: route.name,
   summary: sentenceOf(route.name),
-  tags: [areaOf(route.path)],
+  tags: [route.area ?? areaOf(route.path)],
   security: isPublic ? [] : [{ accessToken: [] }],
   ...(Object.keys(route.params.shape).length === 0 ? {} : { params: route.params }),
   ...(route.query && { querystring: route.query }),

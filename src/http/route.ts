@@ -13,6 +13,8 @@ export type Route = {
   /** The operation: the same word in code, OpenAPI and log. */
   name: string;
   permission: string;
+  /** Under which heading it is documented; the path says it where this does not. */
+  area?: string;
   status: number;
   contentType: string;
   params: z.ZodObject;

@@ -94,12 +94,14 @@ const bareServer = (settings: HttpSettings, log: Log): FastifyInstance => {
     bodyLimit: settings.BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
-    http: { maxHeaderSize: HEADERS_BYTES_MAX },
+    http: { maxHeaderSize: HEADERS_BYTES_MAX, requireHostHeader: false },
     routerOptions: { maxParamLength: HEADERS_BYTES_MAX },
     rewriteUrl: decodableUrl,
     clientErrorHandler: answerClientErrors(log),
   });
   server.server.maxHeadersCount = HEADERS_COUNT_MAX;
+  // Node's own answer would be bare; RFC 9110 lets expectations nobody knows be passed over.
+  server.server.on("checkExpectation", (request, response) => server.server.emit("request", request, response));
   // Input is validated where it is put together (input.ts): schemas here describe, and let fields out.
   server.setValidatorCompiler(() => (value) => ({ value }));
   server.setSerializerCompiler(serializerCompiler);

@@ -82,6 +82,7 @@ const common = {
   method: "GET",
   path: "",
   permission: "public",
+  area: "system",
   status: 200,
   contentType: "application/json",
   params: z.strictObject({}),
