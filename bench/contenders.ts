@@ -31,7 +31,7 @@ export const startBaseline = async (databaseUrl: string): Promise<Contender> => 
 
 /** A running Everfold and somebody who has just registered and signed in. */
 export const startContender = async (directory: string, databaseUrl?: string): Promise<Contender> => {
-  const { port, stop } = await startEverfold(directory, databaseUrl);
+  const { port, stop } = await startEverfold("node", directory, databaseUrl);
   try {
     return { name: "everfold", port, token: await signUp(port), stop };
   } catch (error) {

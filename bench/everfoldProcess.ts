@@ -15,8 +15,8 @@ const STOP_MAX_MS = 30_000;
 const POLL_INTERVAL_MS = 10;
 
 /**
- * What a load needs and a user may set: no rate limits, a token that outlives the run. Everything that a debit passes
- * through is as it is by default.
+ * What a load needs and a user may set: no rate limits, a token that outlives the run, and of the log only what is
+ * wrong, since the baseline keeps none. Everything else that a debit passes through is as it is by default.
  */
 const settings = {
   NODE_ENV: "development",
@@ -32,22 +32,32 @@ const settings = {
 /** Nothing else that is set in this terminal changes what is measured; NODE_OPTIONS is how a profile is asked for. */
 const inherited = Object.fromEntries(["PATH", "HOME", "NODE_OPTIONS"].map((name) => [name, process.env[name]]));
 
-/** `npm start` as typed in a terminal of its own; stopped as by Ctrl-C there. */
-export const startEverfold = async (directory: string, databaseUrl?: string): Promise<EverfoldProcess> => {
+/** `npm start` is timed as it is typed; what is put under load is the process that runs then, beside the baseline's. */
+const commands = { npm: ["npm", "start"], node: [process.execPath, "src/main.ts"] } as const;
+
+/** Stopped as by Ctrl-C in its terminal. */
+export const startEverfold = async (
+  by: keyof typeof commands,
+  directory: string,
+  databaseUrl?: string,
+): Promise<EverfoldProcess> => {
+  const [file, ...args] = commands[by];
   const begun = performance.now();
-  const child = spawn("npm", ["start"], {
+  const child = spawn(file, args, {
     cwd: root,
     env: { ...inherited, ...settings, DATA_DIR: directory, ...(databaseUrl && { DATABASE_URL: databaseUrl }) },
     stdio: ["ignore", "pipe", "inherit"],
-    detached: true,
+    // npm hands a Ctrl-C on to nobody: it relies on the terminal, which tells the whole group.
+    detached: by === "npm",
   });
-  const interrupt = () => signalGroup(child, "SIGINT");
+  const signal = (name: NodeJS.Signals) => (by === "npm" ? signalGroup(child, name) : void child.kill(name));
+  const interrupt = () => signal("SIGINT");
   process.once("exit", interrupt);
   const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const stop = async () => {
     process.removeListener("exit", interrupt);
     interrupt();
-    const impatience = setTimeout(() => signalGroup(child, "SIGKILL"), STOP_MAX_MS);
+    const impatience = setTimeout(() => signal("SIGKILL"), STOP_MAX_MS);
     await exited;
     clearTimeout(impatience);
   };
@@ -86,7 +96,6 @@ const ready = async (port: number, deadline: number): Promise<void> => {
   }
 };
 
-/** The whole group, as a terminal does it. */
 const signalGroup = ({ pid }: ChildProcess, signal: NodeJS.Signals): void => {
   if (pid === undefined) return;
   try {

@@ -54,7 +54,7 @@ const run = async (load: Load): Promise<Measured> => {
   const usage = cpuWhile(begun, over);
   const unanswered = setTimeout(
     () => faults.push(`answers were still missing after ${DRAIN_MS} ms`),
-    over + DRAIN_MS - performance.now(),
+    warmUpMs + measuredMs + DRAIN_MS,
   );
   await Promise.all(Array.from({ length: load.connections }, drive));
   clearTimeout(unanswered);
@@ -87,8 +87,8 @@ const cpuWhile = (begun: number, over: number): (() => number) => {
     const { user, system } = process.cpuUsage(first);
     return (user + system) / 1_000 / (Math.min(performance.now(), over) - begun);
   };
-  setTimeout(() => (first = process.cpuUsage()), begun - performance.now());
-  setTimeout(() => (used = cores()), over - performance.now()).unref();
+  setTimeout(() => (first = process.cpuUsage()), Math.max(0, begun - performance.now()));
+  setTimeout(() => (used = cores()), Math.max(0, over - performance.now())).unref();
   return () => used ?? cores();
 };
 

@@ -45,7 +45,7 @@ const inTurn = async (works: readonly (() => Promise<number>)[]): Promise<number
 };
 
 const startAndStop = async (directory: string): Promise<number> => {
-  const { readyAfterMs, stop } = await startEverfold(directory);
+  const { readyAfterMs, stop } = await startEverfold("npm", directory);
   await stop();
   return readyAfterMs;
 };
