@@ -15,7 +15,7 @@ export const waiting = "waits behind an earlier event of its stream";
 export const errorText = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replaceAll("\0", "").slice(0, ERROR_LENGTH_MAX);
 
-/** Sets events aside, in `table` when they are another table's. */
+/** Sets events aside, in another table when one is given; those that already are stay as they are. */
 export const park = async (
   connection: Transaction,
   parked: readonly ParkedEvent[],
@@ -31,7 +31,8 @@ export const park = async (
         ${events.map(({ stream }) => stream)}::text[], ${events.map(({ position }) => position)}::bigint[],
         ${events.map(({ id }) => id)}::uuid[], ${events.map(({ type }) => type)}::text[],
         ${parked.map(({ error }) => error)}::text[]
-      )`,
+      )
+      on conflict do nothing`,
   );
 };
 

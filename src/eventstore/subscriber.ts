@@ -1,6 +1,7 @@
 import { pause, withLease } from "../platform/lease.ts";
 import type { Log } from "../platform/log.ts";
 import type { Pool, Transaction } from "../platform/postgres.ts";
+import { Unavailable } from "../platform/unavailable.ts";
 
 export type SubscriberRole = "starting" | "standby" | "running" | "stopped";
 export type Subscriber = {
@@ -48,7 +49,8 @@ export const subscriber = (name: string, pool: Pool, log: Log, session: Session)
         role = "starting";
         problem = error instanceof Error ? error.message : String(error);
         failures += 1;
-        log.warn({ error, subscriber: name, failures }, "a subscriber failed and begins again");
+        const level = error instanceof Unavailable ? "warn" : "error";
+        log[level]({ error, subscriber: name, failures }, "a subscriber failed and begins again");
         await pause(backoffMs(failures), signal);
       }
     }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Pool, query, type Transaction } from "./postgres.ts";
 import { sql } from "./sql.ts";
@@ -47,3 +48,7 @@ const isGranted = async (connection: Transaction, name: string): Promise<boolean
 /** Ends early, and does not fail, when `signal` is aborted. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
   delay(ms, undefined, { signal }).catch(() => undefined);
+
+export const aborted = async (signal: AbortSignal): Promise<void> => {
+  if (!signal.aborted) await once(signal, "abort");
+};

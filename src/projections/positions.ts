@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { checkpointsOf } from "../eventstore/checkpoints.ts";
 import { backoffMs } from "../eventstore/subscriber.ts";
-import { pause } from "../platform/lease.ts";
+import { aborted, pause } from "../platform/lease.ts";
 import type { Log } from "../platform/log.ts";
 import { type Pool, query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
@@ -117,12 +117,11 @@ const listen = async (
   try {
     const lost = new Promise<void>((resolve) => {
       connection.once("error", () => resolve()).once("end", () => resolve());
-      signal.addEventListener("abort", () => resolve(), { once: true });
     });
     connection.on("notification", ({ payload }) => onPosition(BigInt(payload ?? -1)));
     await query(connection, sql`listen projected`);
     await onListening(connection);
-    await lost;
+    await Promise.race([lost, aborted(signal)]);
   } finally {
     connection.release(true);
   }

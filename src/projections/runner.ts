@@ -1,11 +1,10 @@
-import { once } from "node:events";
 import { advance, type Checkpoint, CheckpointsMoved } from "../eventstore/checkpoints.ts";
 import type { Codec } from "../eventstore/codec.ts";
 import { type ParkedEvent, parkedEventsTable } from "../eventstore/parkedEvents.ts";
 import type { EventStore } from "../eventstore/store.ts";
 import { backoffMs, type SubscriberRole, subscriber } from "../eventstore/subscriber.ts";
 import type { EventSource } from "../kernel/decider.ts";
-import { pause } from "../platform/lease.ts";
+import { aborted, pause } from "../platform/lease.ts";
 import type { Log } from "../platform/log.ts";
 import { type Pool, query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
@@ -115,7 +114,7 @@ const session = async (
   onProgress();
   const rebuilt = rebuildBeside(options, now, outdated, signal).then(() => outdated.length > 0 && over.abort());
   try {
-    if (live.length === 0) await once(signal, "abort");
+    if (live.length === 0) await aborted(signal);
     else await applyLive(options, now, { connection, signal, onProgress });
   } catch (error) {
     if (!(error instanceof CheckpointsMoved)) throw error;

@@ -2,74 +2,14 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import pg from "pg";
 import { type EmbeddedEventStore, startEventStore } from "../../src/embedded/eventStore.ts";
-import { eventCodec } from "../../src/eventstore/codec.ts";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import { type EventStore, noStream } from "../../src/eventstore/store.ts";
-import { event, type Metadata } from "../../src/kernel/decider.ts";
-import { createLog } from "../../src/platform/log.ts";
+import type { Metadata } from "../../src/kernel/decider.ts";
 import { openPool, type Pool, type Role } from "../../src/platform/postgres.ts";
-import { add, ignore, insert, projection, remove, set, table } from "../../src/projections/projection.ts";
 import { testDatabase } from "../support/database.ts";
-
-const Jar = z.object({ jarId: z.uuid() });
-/** A small world of its own: jars that are opened, filled, labelled and thrown away. */
-export const jar = {
-  category: "jar",
-  events: {
-    JarOpened: event(Jar.extend({ label: z.string() })),
-    JarFilled: event(Jar.extend({ amount: z.int() })),
-    JarLabelled: event(Jar.extend({ label: z.string() })),
-    JarThrownAway: event(Jar),
-  },
-};
-
-export const jarsTable = table("jars", { id: "uuid", label: "text null", content: "bigint" }, ["id"]);
-export const fillingsTable = table("fillings", { id: "uuid", jar_id: "uuid", amount: "bigint" }, ["id"]);
-
-/** The label that the projection stumbles over; Postgres stumbles over a content above 2^63 by itself. */
-export const poisonLabel = "poison";
-
-export const jars = projection({
-  name: "jars",
-  version: 1,
-  tables: [jarsTable],
-  of: [jar],
-  when: {
-    JarOpened: ({ jarId, label }) => insert(jarsTable, { id: jarId, label, content: 0 }),
-    JarFilled: ({ jarId, amount }) => add(jarsTable, { id: jarId }, { content: amount }),
-    JarLabelled: ({ jarId, label }) => {
-      if (label === poisonLabel) throw new Error("no such label");
-      return set(jarsTable, { id: jarId }, { label });
-    },
-    JarThrownAway: ({ jarId }) => remove(jarsTable, { id: jarId }),
-  },
-});
-
-export const fillings = projection({
-  name: "fillings",
-  version: 1,
-  tables: [fillingsTable],
-  of: [jar],
-  when: {
-    JarOpened: ignore,
-    JarFilled: ({ jarId, amount }, { id }) => insert(fillingsTable, { id, jar_id: jarId, amount }),
-    JarLabelled: ignore,
-    JarThrownAway: ignore,
-  },
-});
-
-export const opened = (label = "jam") => ({ type: "JarOpened", data: { label } });
-export const filled = (amount: number) => ({ type: "JarFilled", data: { amount } });
-export const labelled = (label: string) => ({ type: "JarLabelled", data: { label } });
-export const thrownAway = { type: "JarThrownAway", data: {} };
-type Happened = { type: string; data: Record<string, unknown> };
-
-/** No event here has personal data, so no key is ever asked for. */
-const noKeys = async () => new Map<string, Uint8Array>();
-export const codec = eventCodec({ keysToRead: noKeys, keysToWrite: noKeys });
-export const log = createLog(process.env["LOG_LEVEL"] ?? "silent");
+import type { Happened } from "./jars.ts";
 
 export type ReadSide = AsyncDisposable & {
   store: EventStore;
@@ -77,7 +17,12 @@ export type ReadSide = AsyncDisposable & {
   url: string;
   /** As the projector; at least one connection each for the runner, a rebuild, a swap and a waiter. */
   pool: Pool;
-  newPool(role?: Role): Pool;
+  /** As the owner, to change what a migration would. */
+  owner: Pool;
+  superuser: pg.Client;
+  /** Ends every other connection to the database, as a restart of Postgres does. */
+  cutConnections(): Promise<void>;
+  newPool(role: Role, options?: { statementTimeoutMs: number }): Pool;
   /** Appends to the jar's stream, whatever stands there; gives the position of the last event. */
   happen(jarId: string, ...happened: readonly Happened[]): Promise<bigint>;
   /** Rows as text, in order, so that two lists are equal exactly when the tables are. */
@@ -95,30 +40,41 @@ export const startReadSide = async (): Promise<ReadSide> => {
   const store = eventStoreDb({ url: eventStore.url });
   stack.defer(() => store.close());
   stack.defer(() => eventStore.stop());
-  const newPool = (role: Role = "everfold_projector") => {
+  const newPool = (role: Role, { statementTimeoutMs } = { statementTimeoutMs: 30_000 }) => {
     const pool = openPool({
       url: database.url,
       role,
       max: 6,
       idleTimeoutMs: 10_000,
-      statementTimeoutMs: 30_000,
+      statementTimeoutMs,
       onError: () => undefined,
     });
     stack.defer(() => pool.end());
     return pool;
   };
-  const pool = newPool();
+  const pool = newPool("everfold_projector");
   const owner = newPool("everfold_owner");
   await owner.query(tables);
+  const superuser = new pg.Client({ connectionString: database.url });
+  await superuser.connect();
+  stack.defer(() => superuser.end());
   return {
     store,
     eventStore,
     url: database.url,
     pool,
+    owner,
+    superuser,
+    cutConnections: async () => {
+      await superuser.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()`,
+      );
+    },
     newPool,
     happen: (jarId, ...happened) => append(store, jarId, happened),
     rowsOf: async (table, schema = "read_model") => {
-      const { rows } = await pool.query(`select row(t.*)::text as row from ${schema}.${table} t order by 1`);
+      const { rows } = await superuser.query(`select row(t.*)::text as row from ${schema}.${table} t order by 1`);
       return rows.map(({ row }) => row);
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
