@@ -60,7 +60,8 @@ export const startWriteSide = async (): Promise<WriteSide> => {
       return started;
     },
     async forgetCommands() {
-      await query(ownerPool, sql`truncate runtime.stream_snapshots, runtime.command_results`);
+      await query(ownerPool, sql`truncate runtime.command_results`);
+      await query(ownerPool, sql`truncate runtime.stream_snapshots`);
     },
     async stop() {
       await Promise.all(running.map((process) => process.stop()));
