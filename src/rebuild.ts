@@ -1,0 +1,96 @@
+import { parseArgs } from "node:util";
+import { type Options, Presets, SingleBar } from "cli-progress";
+import { joinBackends } from "./backends.ts";
+import { readConfig } from "./config.ts";
+import { eventCodec } from "./eventstore/codec.ts";
+import { eventStoreDb } from "./eventstore/esdb.ts";
+import { keyVault } from "./platform/keyVault.ts";
+import { createLog } from "./platform/log.ts";
+import { migrate } from "./platform/migrations.ts";
+import { openPool, type Role } from "./platform/postgres.ts";
+import { projections } from "./projections/all.ts";
+import { rebuild } from "./projections/rebuild.ts";
+
+const known = projections.map(({ name }) => name);
+const usage = `Usage: npm run rebuild [name]    all projections, or one of ${known.join(", ")}
+Fills them anew from the events, beside the live rows, which serve until they are exchanged. Works while Everfold runs.
+`;
+
+/** One for the lease and the copies, one for the exchange, one for keys. */
+const CONNECTIONS_MAX = 3;
+
+const bar: Options = {
+  format: "{name} |{bar}| {percentage}% · {events} events, {rate}/s · {eta_formatted} left",
+  hideCursor: true,
+  noTTYOutput: true,
+  notTTYSchedule: 5_000,
+};
+
+const run = async (names: readonly string[], signal: AbortSignal): Promise<void> => {
+  const config = readConfig(process.env);
+  const log = createLog("error");
+  await using stack = new AsyncDisposableStack();
+  const { databaseUrl: url, eventStoreUrl, masterKey } = await joinBackends(config, log, stack);
+  await migrate(url);
+  const pool = (role: Role) => {
+    const opened = openPool({
+      url,
+      role,
+      max: CONNECTIONS_MAX,
+      idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+      statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+      onError: (error) => log.error({ error }, "a connection to Postgres was lost"),
+    });
+    stack.defer(() => opened.end());
+    return opened;
+  };
+  const store = eventStoreDb({ url: eventStoreUrl });
+  stack.defer(() => store.close());
+  const codec = eventCodec(keyVault({ pool: pool("everfold_api"), masterKey }));
+  const options = { store, codec, projections, log, pool: pool("everfold_projector") };
+
+  for (const projection of projections.filter(({ name }) => names.includes(name))) {
+    const progress = progressOf(projection.name);
+    try {
+      await rebuild(options, projection, { signal, isAsked: true, onProgress: progress.show });
+      progress.end();
+    } finally {
+      progress.stop();
+    }
+  }
+};
+
+const progressOf = (name: string) => {
+  const single = new SingleBar(bar, Presets.shades_classic);
+  const startedAt = performance.now();
+  let seen = { position: 0, target: 0, events: 0 };
+  const payload = () => {
+    const seconds = (performance.now() - startedAt) / 1_000;
+    return { name: name.padEnd(nameWidth), events: seen.events, rate: Math.round(seen.events / seconds) };
+  };
+  single.start(1, 0, { name: name.padEnd(nameWidth), events: 0, rate: 0 });
+  return {
+    show: ({ position, target, events }: { position: bigint; target: bigint; events: number }) => {
+      seen = { position: Math.max(Number(position), 0), target: Math.max(Number(target), 1), events };
+      single.setTotal(seen.target);
+      single.update(seen.position, payload());
+    },
+    end: () => single.update(single.getTotal(), payload()),
+    stop: () => single.stop(),
+  };
+};
+const nameWidth = Math.max(...known.map(({ length }) => length));
+
+const { positionals: names } = parseArgs({ allowPositionals: true });
+if (names.every((name) => known.includes(name))) {
+  const stopping = new AbortController();
+  for (const order of ["SIGINT", "SIGTERM"]) process.once(order, () => stopping.abort());
+  await run(names.length === 0 ? known : names, stopping.signal).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    process.stderr.write(stopping.signal.aborted ? "Stopped: the rows are as they were.\n" : `${reason}\n`);
+    process.exitCode = 1;
+  });
+} else {
+  process.stderr.write(usage);
+  process.exitCode = 2;
+}
