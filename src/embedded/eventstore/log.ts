@@ -12,13 +12,16 @@ export type StreamHead = { readonly id: number | undefined; readonly revision: n
 
 export type CommittedId = { readonly stream: number | undefined; readonly revision: number; readonly position: number };
 
+/** Where the last event went. */
+export type WrittenEvents = { readonly streamId: number; readonly revision: number; readonly position: number };
+
 export type Log = {
   readonly lastPosition: number;
   head(stream: string): StreamHead;
   /** Runs `work` in one durable transaction and returns the events it wrote. All or nothing is kept. */
   transaction(work: () => void): RecordedEvent[];
-  /** Writes one event; only inside a transaction. */
-  write(stream: string, revision: number, event: ProposedEvent): RecordedEvent;
+  /** Writes events with consecutive revisions from `first`; only inside a transaction. */
+  write(stream: string, first: number, events: readonly ProposedEvent[]): WrittenEvents;
   eventAt(stream: string, revision: number): RecordedEvent | undefined;
   /** Up to `limit` events of a stream, inclusive of `from`; fewer when they are large, and none only at the end. */
   streamPage(stream: string, from: number, direction: Direction, limit: number): RecordedEvent[];
@@ -56,16 +59,20 @@ export function openLog(database: DatabaseSync, now: () => number = Date.now): L
       return lastPosition;
     },
     head,
-    write(stream, revision, { id, type, isJson, data, metadata }) {
+    write(stream, first, events) {
       const streamId = head(stream).id ?? Number(statements.insertStream.run(stream).lastInsertRowid);
-      const position = lastPosition + 1;
       const createdMs = now();
-      statements.insertEvent.run(position, streamId, revision, id, type, Number(isJson), createdMs, data, metadata);
+      let revision = first - 1;
+      let position = lastPosition;
+      for (const { id, type, isJson, data, metadata } of events) {
+        revision += 1;
+        position += 1;
+        statements.insertEvent.run(position, streamId, revision, id, type, Number(isJson), createdMs, data, metadata);
+        written.push({ id, type, isJson, data, metadata, position, stream, revision, createdMs });
+      }
       lastPosition = position;
       heads.set(stream, { id: streamId, revision });
-      const recorded = { id, type, isJson, data, metadata, position, stream, revision, createdMs };
-      written.push(recorded);
-      return recorded;
+      return { streamId, revision, position };
     },
     transaction(work) {
       written = [];

@@ -6,6 +6,7 @@ import { type EventStoreServer, startServer } from "./server.ts";
 
 /** SQLITE_IOERR, _CORRUPT and _NOTADB: what is in memory can no longer be trusted, a new process recovers from disk. */
 const fatalSqliteCodes: ReadonlySet<number | undefined> = new Set([10, 11, 26]);
+const stopSignals = ["SIGINT", "SIGTERM"];
 const portDefault = "2113";
 const portMax = 65_535;
 
@@ -21,44 +22,45 @@ const onFailure = (error: unknown) => {
 };
 
 async function start(): Promise<void> {
-  enableLinearRegex();
-  setLogVerbosity(logVerbosity.NONE);
   const { values } = parseArgs({
     options: { dir: { type: "string" }, port: { type: "string", default: portDefault } },
   });
   const port = Number(values.port);
   if (values.dir === undefined) throw new Error("No folder to store events in was given: --dir DIR.");
   if (!Number.isInteger(port) || port < 0 || port > portMax) throw new Error(`${values.port} is no port.`);
-  const server = await startServer({ directory: values.dir, port, onFailure });
-  process.send?.({ listeningOn: server.port });
-  stopInOrder(server);
-}
-
-function stopInOrder(server: EventStoreServer): void {
-  let isStopping = false;
-  const stop = () => {
-    if (isStopping) return;
-    isStopping = true;
-    server.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        complain(error);
-        process.exit(1);
-      },
-    );
-  };
-  const signals = ["SIGINT", "SIGTERM"];
-  if (!process.connected) {
-    for (const signal of signals) process.on(signal, stop);
-    return;
-  }
   // A terminal or a service manager signals the whole group, while the parent may still have commands to finish here.
   // The parent says when to stop, and its disappearance says so too.
-  for (const signal of signals) process.on(signal, () => {});
+  const isSupervised = process.connected;
+  if (isSupervised) for (const signal of stopSignals) process.on(signal, () => {});
+  enableLinearRegex();
+  setLogVerbosity(logVerbosity.NONE);
+  const server = await startServer({ directory: values.dir, port, onFailure });
+  if (isSupervised) obeyParent(server);
+  else for (const signal of stopSignals) process.once(signal, () => stop(server));
+}
+
+function obeyParent(server: EventStoreServer): void {
+  let isStopping = false;
+  const stopOnce = () => {
+    if (!isStopping) stop(server);
+    isStopping = true;
+  };
   process.on("message", (message) => {
-    if (message === "stop") stop();
+    if (message === "stop") stopOnce();
   });
-  process.once("disconnect", stop);
+  process.once("disconnect", stopOnce);
+  if (process.connected) process.send?.({ listeningOn: server.port });
+  else stopOnce();
+}
+
+function stop(server: EventStoreServer): void {
+  server.stop().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      complain(error);
+      process.exit(1);
+    },
+  );
 }
 
 try {

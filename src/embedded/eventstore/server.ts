@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { GossipService } from "@eventstore/db-client/generated/gossip_grpc_pb.js";
 import { ServerFeaturesService } from "@eventstore/db-client/generated/serverfeatures_grpc_pb.js";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
@@ -21,6 +22,7 @@ import { writeAhead } from "./writeAhead.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
 const host = "127.0.0.1";
+const farewellMaxMs = 1_000;
 const maxAppendBytes = 1_048_576;
 const maxMessageBytes = 17 * 1024 * 1024;
 const maxMetadataBytes = 64 * 1024;
@@ -73,7 +75,7 @@ export async function startServer({ directory, port, onFailure }: ServerOptions)
     const stop = async () => {
       guard.shutDown();
       await writer.settled();
-      server.forceShutdown();
+      await farewell(server);
       log.close();
     };
     return { port: boundPort, stop };
@@ -81,6 +83,13 @@ export async function startServer({ directory, port, onFailure }: ServerOptions)
     log.close();
     throw error;
   }
+}
+
+// Lets the last answers and statuses reach their callers, who would otherwise see a broken connection.
+async function farewell(server: Server): Promise<void> {
+  const said = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  await Promise.race([said, pause(farewellMaxMs)]);
+  server.forceShutdown();
 }
 
 function bind(server: Server, port: number): Promise<number> {

@@ -11,7 +11,7 @@ import {
   tombstoneType,
 } from "./event.ts";
 import { type Decision, decide, type StreamView } from "./expectedRevision.ts";
-import type { Log } from "./log.ts";
+import type { Log, WrittenEvents } from "./log.ts";
 import { type StreamMetadata, softDeletion } from "./metadata.ts";
 
 export type WriteRequest =
@@ -32,30 +32,34 @@ export type WriteOutcome =
 export type Apply = (request: WriteRequest) => WriteOutcome;
 
 export function createWrites(log: Log, metadata: StreamMetadata, committedIds: CommittedIds): Apply {
-  const write = (stream: string, revision: number, event: ProposedEvent): number => {
-    const { position } = log.write(stream, revision, event);
-    committedIds.add(event.id, { stream: log.head(stream).id, revision, position });
-    return position;
+  const write = (stream: string, first: number, events: readonly ProposedEvent[]): WrittenEvents => {
+    const last = log.write(stream, first, events);
+    let behind = events.length;
+    for (const { id } of events) {
+      behind -= 1;
+      committedIds.add(id, {
+        stream: last.streamId,
+        revision: last.revision - behind,
+        position: last.position - behind,
+      });
+    }
+    return last;
   };
 
   const append = (stream: string, events: readonly ProposedEvent[], view: StreamView): WriteOutcome => {
-    let { revision } = view;
-    let position: number | undefined;
+    if (events.length === 0) return { kind: "written", revision: view.revision, position: undefined };
     const described = isMetastream(stream) ? describedStream(stream) : undefined;
     const revives = described !== undefined && metadata.retention(described).isSoftDeleted;
-    for (const event of events) {
-      revision += 1;
-      position = write(stream, revision, event);
-    }
-    if (position !== undefined && view.isSoftDeleted) truncateBefore(stream, view.revision + 1);
-    if (position !== undefined && revives) truncateBefore(described, log.head(described).revision + 1);
+    const { revision, position } = write(stream, view.revision + 1, events);
+    if (view.isSoftDeleted) truncateBefore(stream, view.revision + 1);
+    if (revives) truncateBefore(described, log.head(described).revision + 1);
     return { kind: "written", revision, position };
   };
 
   // A soft-deleted stream that is written to again shows only what was written since.
   const truncateBefore = (stream: string, revision: number): void => {
     const metastream = metastreamOf(stream);
-    write(metastream, log.head(metastream).revision + 1, metadata.truncatedBefore(stream, revision));
+    write(metastream, log.head(metastream).revision + 1, [metadata.truncatedBefore(stream, revision)]);
   };
 
   const softDelete = (stream: string, view: StreamView): WriteOutcome => {
@@ -63,14 +67,14 @@ export function createWrites(log: Log, metadata: StreamMetadata, committedIds: C
       return { kind: "wrongExpectedRevision", current: noRevision };
     }
     const metastream = metastreamOf(stream);
-    const position = write(metastream, log.head(metastream).revision + 1, softDeletion());
+    const { position } = write(metastream, log.head(metastream).revision + 1, [softDeletion()]);
     return { kind: "written", revision: view.revision, position };
   };
 
   const tombstone = (stream: string): WriteOutcome => {
     const nothing = new Uint8Array();
     const end = { id: randomUUID(), type: tombstoneType, isJson: false, data: nothing, metadata: nothing };
-    return { kind: "written", revision: tombstoneRevision, position: write(stream, tombstoneRevision, end) };
+    return { kind: "written", ...write(stream, tombstoneRevision, [end]) };
   };
 
   return (request) => {

@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, onTestFinished, test } from "vitest";
+import { startEventStore } from "../../../src/embedded/eventStore.ts";
+import { clientOf, freshDirectory, freshStream, numbered, removeDirectory } from "./storeUnderTest.ts";
+
+const soon = { timeout: 20_000, interval: 20 };
+const modulePath = new URL("../../../src/embedded/eventStore.ts", import.meta.url).href;
+
+const directoryOfTest = (): string => {
+  const directory = freshDirectory();
+  onTestFinished(() => removeDirectory(directory));
+  return directory;
+};
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+test("the process leaves Ctrl-C and SIGTERM to its parent, which stops it in order", async () => {
+  const store = await startEventStore({ directory: directoryOfTest() });
+  const client = clientOf(store);
+  const { pid } = store;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.kill(pid, signal);
+    expect((await client.appendToStream(freshStream(), numbered(1))).success).toBe(true);
+  }
+  expect(store.pid).toBe(pid);
+  await store.stop();
+  expect(isAlive(pid)).toBe(false);
+});
+
+test("the process ends by itself when its parent is killed, and leaves the folder free", async () => {
+  const directory = directoryOfTest();
+  const script = `
+    const { startEventStore } = await import(${JSON.stringify(modulePath)});
+    const store = await startEventStore({ directory: ${JSON.stringify(directory)} });
+    process.stdout.write(String(store.pid));
+    setInterval(() => {}, 1000);
+  `;
+  const parent = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [pid] = await once(parent.stdout, "data");
+  expect(isAlive(Number(pid))).toBe(true);
+  parent.kill("SIGKILL");
+  await expect.poll(() => isAlive(Number(pid)), soon).toBe(false);
+  const next = await startEventStore({ directory });
+  await next.stop();
+});
+
+test("stopping is orderly with subscriptions open, and may be asked for twice", async () => {
+  const store = await startEventStore({ directory: directoryOfTest() });
+  const client = clientOf(store);
+  const subscription = client.subscribeToAll();
+  const ended = once(subscription, "error");
+  await once(subscription, "caughtUp");
+  await Promise.all([store.stop(), store.stop()]);
+  expect(await ended).toMatchObject([{ type: "unavailable" }]);
+});
