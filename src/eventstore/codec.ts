@@ -42,7 +42,7 @@ export const eventCodec = (vault: Pick<KeyVault, "keysToRead" | "keysToWrite">):
     async encode(defs, events) {
       const plans = events.map((event) => ({ event, marks: marksOf(defOf(defs, event.type)) }));
       const subjects = plans.flatMap(({ event: { data, metadata }, marks }) => [
-        ...subjectsOf(data, marks),
+        ...subjectsOf(data, marks, (value) => value !== undefined),
         ...(origins.has(originKey(metadata)) ? [] : actorOf(metadata)),
       ]);
       const keys = await keysFor(subjects, vault.keysToWrite);
@@ -56,7 +56,7 @@ export const eventCodec = (vault: Pick<KeyVault, "keysToRead" | "keysToWrite">):
     async decode<D extends EventDefs>(defs: D, events: readonly StoredEvent[], { withOrigin } = { withOrigin: false }) {
       const plans = events.map((event) => ({ event, def: defOf(defs, event.type) }));
       const subjects = plans.flatMap(({ event: { data, metadata }, def }) => [
-        ...subjectsOf(data, marksOf(def)),
+        ...subjectsOf(data, marksOf(def), isCiphertext),
         ...(withOrigin ? actorOf(metadata) : []),
       ]);
       const keys = await keysFor(subjects, vault.keysToRead);
@@ -92,9 +92,11 @@ const marksOf = (def: EventDef): ReadonlyMap<string, PersonalMark> => {
   return marks;
 };
 
-/** Events of an older version may lack a field that is personal today. */
-const subjectsOf = (data: Data, marks: ReadonlyMap<string, PersonalMark>): Subject[] =>
-  [...marks].flatMap(([field, mark]) => (data[field] === undefined ? [] : [subjectOf(data, mark)]));
+const subjectsOf = (
+  data: Data,
+  marks: ReadonlyMap<string, PersonalMark>,
+  isConcerned: (value: unknown) => boolean,
+): Subject[] => [...marks].flatMap(([field, mark]) => (isConcerned(data[field]) ? [subjectOf(data, mark)] : []));
 
 const subjectOf = (data: Data, { subject, scope }: PersonalMark): Subject => ({
   id: idIn(data, subject),
@@ -124,7 +126,7 @@ const encryptedData = ({ data, type }: NewEvent, marks: ReadonlyMap<string, Pers
 
 /** Text as it is, since JSON could make it six times as long; everything else as JSON. The first letter says which. */
 const plaintextOf = (value: unknown): string => (typeof value === "string" ? `t${value}` : `j${JSON.stringify(value)}`);
-const valueOf = (plaintext: string): unknown =>
+const originalOf = (plaintext: string): unknown =>
   plaintext.startsWith("t") ? plaintext.slice(1) : JSON.parse(plaintext.slice(1));
 
 const keyOf = (keys: Keys, id: string): Uint8Array => {
@@ -150,7 +152,7 @@ const decryptedData = (data: Data, type: string, marks: ReadonlyMap<string, Pers
     if (!isCiphertext(value)) continue;
     const id = idIn(data, mark.subject);
     const key = keys.get(id);
-    clear[field] = key ? valueOf(decrypt(value, key, aadOf(id, type, field))) : mark.erased;
+    clear[field] = key ? originalOf(decrypt(value, key, aadOf(id, type, field))) : mark.erased;
   }
   return clear;
 };

@@ -3,7 +3,7 @@ import { deriveKey, deriveWorkspaceKey, newKey, unwrapKey, wrapKey } from "./enc
 import { type Pool, query } from "./postgres.ts";
 import { sql } from "./sql.ts";
 
-/** Whose data it is. `scope` names what owns the subject (a workspace); a subject of its own has none. */
+/** Whose data it is; `kind` is for people who look at the vault. `scope` names what owns the subject (a workspace); a subject of its own has none. */
 export type Subject = { id: string; kind: string; scope: string | null };
 
 /** The subject's key was destroyed: what was encrypted under it is gone, and nothing more may be written under it. */
@@ -105,7 +105,7 @@ export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Arra
 };
 
 /** A wrapped key moved to another subject's row, or to another workspace, cannot be unwrapped there. */
-const aadOf = ({ id, kind, scope }: Subject): string => JSON.stringify(["subject-key", keyVersion, kind, id, scope]);
+const aadOf = ({ id, scope }: Subject): string => JSON.stringify(["subject-key", keyVersion, id, scope]);
 
 const usable = (id: string, key: Key | undefined): Uint8Array => {
   if (key === undefined || key === "destroyed") throw new SubjectErased(`the key of subject ${id} was destroyed`);

@@ -1,0 +1,69 @@
+import { randomUUID } from "node:crypto";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { canonical, linkOf, verifyChain } from "../../src/eventstore/chain.ts";
+
+const workspaceId = "9f2c1a34-5b6d-4e7f-8a90-b1c2d3e4f506";
+
+type Data = Record<string, unknown>;
+const chained = (data: readonly Data[]) => {
+  let chain = workspaceId;
+  return data.map((item, index) => {
+    const event = { id: randomUUID(), type: "CreditsDebited", data: item };
+    chain = linkOf(chain, event);
+    return { ...event, revision: BigInt(index), metadata: { chain } };
+  });
+};
+
+const histories = fc.array(fc.dictionary(fc.string(), fc.jsonValue()), { minLength: 2, maxLength: 12 }).map(chained);
+
+test("a chain that nobody touched is intact, also when its events were stored and read as JSON", async () => {
+  await fc.assert(
+    fc.asyncProperty(histories, async (events) => {
+      const read = events.map((event) => ({ ...event, data: JSON.parse(JSON.stringify(event.data)) }));
+      const head = { revision: BigInt(events.length - 1), chain: events.at(-1)?.metadata.chain };
+      expect(await verifyChain(workspaceId, read)).toEqual({ isIntact: true, ...head });
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("an event that was edited, exchanged, dropped, doubled or moved is named", async () => {
+  await fc.assert(
+    fc.asyncProperty(histories, fc.nat(), async (events, seed) => {
+      const at = seed % (events.length - 1);
+      const event = events[at];
+      const next = events[at + 1];
+      if (!event || !next) return;
+      const tampered = [
+        events.with(at, { ...event, data: { ...event.data, extra: 1 } }),
+        events.with(at, { ...event, type: "CreditsPurchased" }),
+        events.with(at, { ...event, id: randomUUID() }),
+        events.toSpliced(at, 1),
+        events.toSpliced(at, 1).map((moved, index) => ({ ...moved, revision: BigInt(index) })),
+        events.with(at, next).with(at + 1, event),
+      ];
+      for (const history of tampered)
+        expect(await verifyChain(workspaceId, history)).toEqual({ isIntact: false, brokenAt: BigInt(at) });
+      const doubled = events.toSpliced(at, 0, event);
+      expect(await verifyChain(workspaceId, doubled)).toEqual({ isIntact: false, brokenAt: BigInt(at + 1) });
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("a ledger does not pass for another workspace's", async () => {
+  const events = chained([{ amount: 1 }, { amount: 2 }]);
+  expect(await verifyChain(randomUUID(), events)).toEqual({ isIntact: false, brokenAt: 0n });
+});
+
+test("a link is what a stranger computes from its definition", () => {
+  // printf '9f2c…\n11111111-…\nCreditsDebited\n{"amount":5,"description":"é"}' | sha256sum
+  const data = { description: "é", amount: 5 };
+  const link = linkOf(workspaceId, { id: "11111111-1111-8111-8111-111111111111", type: "CreditsDebited", data });
+  expect(link).toBe("e495f0096ac9d04f41baa157e020b874c433be0eddbaa559f75d46285ecfb5de");
+});
+
+test("what JSON cannot say has no canonical form", () => {
+  for (const value of [undefined, Number.NaN, "\ud800"]) expect(() => canonical(value)).toThrow();
+});
