@@ -22,10 +22,10 @@ export const startBackends = async (config: Config, log: Log, stack: AsyncDispos
   const unlock = await lockDirectory(directory);
   stack.defer(unlock);
   const masterKey = config.ENCRYPTION_MASTER_KEY ?? (await keptMasterKey(directory));
-  const [eventStoreUrl, databaseUrl] = await Promise.all([
+  const [eventStoreUrl, databaseUrl] = await bothOrNeither(
     config.EVENTSTORE_URL ?? embeddedEventStore(directory, log, stack),
     config.DATABASE_URL ?? embeddedPostgres(directory, log, stack),
-  ]);
+  );
   await noteEndpoints(directory, { eventStoreUrl, databaseUrl });
   stack.defer(() => rm(endpointsFile(directory), { force: true }));
   return { eventStoreUrl, databaseUrl, masterKey };
@@ -43,6 +43,12 @@ export const joinBackends = async (config: Config, log: Log, stack: AsyncDisposa
     const endpoints = Endpoints.parse(JSON.parse(await readFile(endpointsFile(config.DATA_DIR), "utf8")));
     return { ...endpoints, masterKey: config.ENCRYPTION_MASTER_KEY ?? (await keptMasterKey(config.DATA_DIR)) };
   }
+};
+
+/** Also when one fails the other is waited for: what is still being started nobody could stop. */
+const bothOrNeither = async <T>(...starting: readonly [T | Promise<T>, T | Promise<T>]): Promise<[T, T]> => {
+  await Promise.allSettled(starting);
+  return Promise.all(starting);
 };
 
 const embeddedEventStore = async (directory: string, log: Log, stack: AsyncDisposableStack): Promise<string> => {

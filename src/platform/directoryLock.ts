@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { access, constants, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -7,23 +7,57 @@ export class DirectoryInUse extends Error {
   override readonly name = "DirectoryInUse";
 }
 
+/** The directory cannot be made, or not be worked in; the message says why and what to do. */
+class DirectoryUnusable extends Error {
+  override readonly name = "DirectoryUnusable";
+
+  constructor(directory: string, cause: unknown) {
+    const { code = "", message } = Object(cause) as { code?: string; message?: string };
+    super(
+      `DATA_DIR cannot be used: ${resolve(directory)} ${reasons[code] ?? `fails with: ${message}`}. ` +
+        "Set DATA_DIR to a folder that Everfold may write to.",
+      { cause },
+    );
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EEXIST: "is not a folder",
+  ENOTDIR: "leads through something that is not a folder",
+  EACCES: "may not be written to",
+  EPERM: "may not be written to",
+  EROFS: "may not be written to",
+};
+
 /**
  * Makes the directory and holds it for this process. The lock is SQLite's on a file in it: the operating system gives
  * it back however the process ends, so that no stale lock is ever left to be removed by hand.
  *
+ * Errors: `DirectoryInUse`; `DirectoryUnusable`.
+ *
  * @returns a function that gives the directory free
  */
 export const lockDirectory = async (directory: string): Promise<() => void> => {
-  await mkdir(directory, { recursive: true });
-  const lock = new DatabaseSync(join(directory, "everfold.lock"));
   try {
-    lock.exec("pragma locking_mode = exclusive; begin exclusive");
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    lock.close();
-    if (!/locked/.test(String(cause))) throw cause;
+    throw new DirectoryUnusable(directory, cause);
+  }
+  return lockIn(directory);
+};
+
+const lockIn = (directory: string): (() => void) => {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(directory, "everfold.lock"));
+    lock.exec("pragma locking_mode = exclusive; begin exclusive");
+    return lock.close.bind(lock);
+  } catch (cause) {
+    lock?.close();
+    if (!/locked/.test(String(cause))) throw new DirectoryUnusable(directory, cause);
     throw new DirectoryInUse(`Everfold already runs on ${resolve(directory)}: stop it, or set another DATA_DIR.`, {
       cause,
     });
   }
-  return () => lock.close();
 };
