@@ -48,15 +48,20 @@ export function createCallGuard(onFailure: (error: unknown) => void): CallGuard 
         (error: unknown) => answer(statusOf(error)),
       );
     },
+    // What fails because the caller has gone is nobody's failure, and there is nobody left to tell.
     clientStreaming: (handler) => (call, answer) => {
       handler(call).then(
         (response) => answer(null, response),
-        (error: unknown) => answer(statusOf(error)),
+        (error: unknown) => {
+          if (!call.cancelled) answer(statusOf(error));
+        },
       );
     },
     streaming: (handler) => (call) => {
       track(call);
-      handler(call).catch((error: unknown) => call.emit("error", statusOf(error)));
+      handler(call).catch((error: unknown) => {
+        if (!call.cancelled) call.emit("error", statusOf(error));
+      });
     },
     duplex: (handler) => (call) => {
       track(call);

@@ -96,6 +96,40 @@ describe("an append", () => {
   });
 });
 
+test("an append whose caller vanishes before its end leaves nothing behind", async () => {
+  for (const sever of ["cancel", "disconnect"] as const) {
+    const stream = freshStream();
+    const client = bareClient(streamsService.StreamsClient);
+    const call = client.append(() => {});
+    call.on("error", () => {});
+    const options = new streams.AppendReq.Options();
+    const identifier = new shared.StreamIdentifier();
+    identifier.setStreamName(Buffer.from(stream));
+    options.setStreamIdentifier(identifier);
+    options.setAny(new shared.Empty());
+    const first = new streams.AppendReq();
+    first.setOptions(options);
+    await new Promise((resolve) => call.write(first, resolve));
+    for (const event of numberedUpTo(50)) {
+      const proposed = new streams.AppendReq.ProposedMessage();
+      const id = new shared.UUID();
+      id.setString(event.id);
+      proposed.setId(id);
+      proposed.getMetadataMap().set("type", event.type).set("content-type", "application/json");
+      const next = new streams.AppendReq();
+      next.setProposedMessage(proposed);
+      await new Promise((resolve) => call.write(next, resolve));
+    }
+    if (sever === "cancel") call.cancel();
+    else client.getChannel().close();
+    // Enough calls after it that the server has dealt with the end of the first one.
+    for (const n of [1, 2, 3]) await under.client.appendToStream(freshStream(), numbered(n), alone);
+    await expect(numbersOf(under.client.readStream<Numbered>(stream))).rejects.toMatchObject({
+      type: "stream-not-found",
+    });
+  }
+});
+
 describe("a batch append stream", () => {
   const chunk = (id: string, fill: (request: InstanceType<typeof streams.BatchAppendReq>) => void) => {
     const request = new streams.BatchAppendReq();
