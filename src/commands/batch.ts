@@ -17,6 +17,11 @@ export type Job = {
   input: Readonly<Record<string, unknown>>;
   inputHash: string;
   context: CommandContext;
+  /**
+   * New each time the command comes in, and part of its events' ids: the store takes events whose ids it has for the
+   * ones it has, and what was decided now, elsewhere or at another time, need not be the same.
+   */
+  deliveryId: string;
 };
 
 /** A stream folded up to its end. */
@@ -85,7 +90,7 @@ const decisionOn = (job: Job, stream: string, state: unknown, revision: bigint):
 };
 
 const decide = (
-  { command, input, inputHash, context }: Job,
+  { command, input, inputHash, context, deliveryId }: Job,
   stream: string,
   state: unknown,
   revision: bigint,
@@ -101,7 +106,7 @@ const decide = (
     const def = defOf(command.on.events, type);
     const checked = def.schema.parse(data);
     after = evolved(command.on, after, type, checked);
-    const id = derivedId(stream, context.commandId, index);
+    const id = derivedId(stream, context.commandId, deliveryId, index);
     return { id, type, data: checked, metadata: metadataOf(context, inputHash, versionOf(def)) };
   });
   return { kind: "accepted", drafts, state: after, revision: revision + BigInt(drafts.length), inputHash };

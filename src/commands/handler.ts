@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import { canonical } from "../eventstore/chain.ts";
 import type { Codec } from "../eventstore/codec.ts";
@@ -55,7 +56,7 @@ export const commandHandler = (options: Options): Handler & { start(): void; sto
       const inputHash = hashInput(canonical([command.name, context.preparedFrom ?? input]));
       const outcome = await lanes
         .of(erased.on, command.stream(input))
-        .submit({ command: erased, input, inputHash, context });
+        .submit({ command: erased, input, inputHash, context, deliveryId: randomUUID() });
       // A lane knows no types; what it answers with is what this command's own `answer` gave.
       return outcome as Accepted<A> | Rejection;
     },

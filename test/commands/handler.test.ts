@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { AddCredits, DebitCredits } from "../../src/commands/credits.ts";
+import { AddCredits, DebitCredits, OpenLedger } from "../../src/commands/credits.ts";
 import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
 import { verifyChain } from "../../src/eventstore/chain.ts";
 import { command } from "../../src/kernel/decider.ts";
@@ -72,6 +72,19 @@ describe("a command", () => {
     const first = await debit(workspaceId, 3, context);
     expect(await debit(workspaceId, 3, context, elsewhere)).toEqual({ ...first, replayed: true });
     expect(await debit(workspaceId, 3, context, backends.process())).toEqual({ ...first, replayed: true });
+  });
+
+  test("that another process has just carried out is a repetition, though the stream was not read since", async () => {
+    const behind = backends.process({ isFollowing: false });
+    const workspaceId = randomUUID();
+    const input = { workspaceId, organizationId: randomUUID(), planType: "free" };
+    await behind.handler.stateOf(creditLedger, workspaceId);
+    const context = contextOf({ now: "2026-01-01T00:00:00.000Z" });
+    await here.handler.handle(OpenLedger, input, context);
+    const again = await behind.handler.handle(OpenLedger, input, { ...context, now: "2026-02-02T00:00:00.000Z" });
+    expect(again).toMatchObject({ replayed: true });
+    const { state } = await behind.handler.stateOf(creditLedger, workspaceId);
+    expect(state).toMatchObject({ openedAt: "2026-01-01T00:00:00.000Z" });
   });
 
   test("with the key of another one is refused, and changes nothing", async () => {

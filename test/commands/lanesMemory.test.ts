@@ -116,7 +116,7 @@ test("snapshots present, absent or thrown away: the same commands have the same 
   const never = backends.process({ limits: { snapshotEvery: Number.MAX_SAFE_INTEGER } });
 
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 15 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 10 }), async (steps) => {
       const play = async (processes: readonly Process[]) => {
         const workspaceId = await openLedger(never.handler, 40);
         const told: unknown[] = [];
@@ -140,6 +140,6 @@ test("snapshots present, absent or thrown away: the same commands have the same 
       };
       expect(await play(often)).toEqual(await play([never]));
     }),
-    { numRuns: 100 },
+    { numRuns: 100, endOnFailure: true },
   );
 });

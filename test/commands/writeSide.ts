@@ -17,7 +17,7 @@ import { openPool, type Pool, query, type Role } from "../../src/platform/postgr
 import { sql } from "../../src/platform/sql.ts";
 import { testDatabase } from "../support/database.ts";
 
-type Options = { url?: string; limits?: Partial<Limits> };
+type Options = { url?: string; limits?: Partial<Limits>; isFollowing?: boolean };
 export type Process = { handler: Handler; store: ReturnType<typeof eventStoreDb>; stop(): Promise<void> };
 
 export type WriteSide = {
@@ -45,12 +45,12 @@ export const startWriteSide = async (): Promise<WriteSide> => {
   return {
     eventStore,
     pool,
-    process({ url = eventStore.url, limits = {} } = {}) {
+    process({ url = eventStore.url, limits = {}, isFollowing = true } = {}) {
       const store = eventStoreDb({ url });
       const codec = eventCodec(keyVault({ pool, masterKey }));
       const categories = aggregates.map(({ category }) => category);
       const handler = commandHandler({ store, codec, memory: keptCommands(pool), categories, hashInput, limits });
-      handler.start();
+      if (isFollowing) handler.start();
       const stop = async () => {
         await handler.stop();
         await store.close();
