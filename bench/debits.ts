@@ -110,7 +110,7 @@ const report = ({ goal }: Scenario, { baseline, everfold }: Rounds): string => {
       whole(of(({ debitsPerSecond }) => debitsPerSecond)),
       tenths(of(({ p50Ms }) => p50Ms)),
       tenths(of(({ p99Ms }) => p99Ms)),
-      tenths(of(({ generatorCores }) => generatorCores)),
+      of(({ generatorCores }) => generatorCores).toFixed(2),
       whole(of(({ debitsBehind }) => debitsBehind)),
       whole(of(({ drainedMs }) => drainedMs)),
     ];
