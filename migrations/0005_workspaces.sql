@@ -10,7 +10,8 @@ create table read_model.workspaces (
   plan_type text not null,
   created_at timestamptz not null,
   updated_at timestamptz not null,
-  deleted_at timestamptz
+  deleted_at timestamptz,
+  revision bigint not null
 );
 -- A deleted workspace gives its slug back.
 create unique index workspaces_slug on read_model.workspaces (slug) where deleted_at is null;

@@ -12,7 +12,8 @@ create table read_model.billing (
   auto_recharge boolean not null default false,
   auto_recharge_threshold bigint not null default 0,
   auto_recharge_amount bigint not null default 0,
-  transaction_count bigint not null default 0
+  transaction_count bigint not null default 0,
+  revision bigint not null default 0
 );
 
 create table read_model.credit_transactions (

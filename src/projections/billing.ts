@@ -19,6 +19,7 @@ const billingTable = table(
     auto_recharge_threshold: "bigint",
     auto_recharge_amount: "bigint",
     transaction_count: "bigint",
+    revision: "bigint",
   },
   ["workspace_id"],
 );
@@ -48,6 +49,7 @@ type Written = {
 
 /** A line of the ledger and its effect on the balance: `sign` says which way it goes. */
 const transaction = (type: TransactionType, sign: 1 | -1) => (written: Written, occurrence: Occurrence) => [
+  set(billingTable, { workspace_id: written.workspaceId }, { revision: occurrence.revision }),
   add(
     billingTable,
     { workspace_id: written.workspaceId },
@@ -72,7 +74,7 @@ export const billing = projection({
   tables: [billingTable, transactionsTable],
   of: [creditLedger],
   when: {
-    LedgerOpened: ({ workspaceId, organizationId, planType, creditLimit, openedAt }) => {
+    LedgerOpened: ({ workspaceId, organizationId, planType, creditLimit, openedAt }, { revision }) => {
       const { start, end } = billingCycle(openedAt, openedAt);
       return insert(billingTable, {
         workspace_id: workspaceId,
@@ -86,21 +88,22 @@ export const billing = projection({
         auto_recharge_threshold: 0,
         auto_recharge_amount: 0,
         transaction_count: 0,
+        revision,
       });
     },
     CreditsPurchased: transaction("purchase", 1),
     CreditsDebited: transaction("debit", -1),
     CreditsRecharged: transaction("recharge", 1),
-    AutoRechargeConfigured: ({ workspaceId, isEnabled, threshold, amount }) =>
+    AutoRechargeConfigured: ({ workspaceId, isEnabled, threshold, amount }, { revision }) =>
       set(
         billingTable,
         { workspace_id: workspaceId },
-        { auto_recharge: isEnabled, auto_recharge_threshold: threshold, auto_recharge_amount: amount },
+        { auto_recharge: isEnabled, auto_recharge_threshold: threshold, auto_recharge_amount: amount, revision },
       ),
   },
 });
 
-export type BillingRow = {
+type BillingRow = {
   workspaceId: string;
   planType: string;
   creditBalance: number;
@@ -110,6 +113,8 @@ export type BillingRow = {
   autoRecharge: boolean;
   autoRechargeThreshold: number;
   autoRechargeAmount: number;
+  /** Of the ledger's stream. */
+  revision: number;
 };
 
 /** The cycle stored is the first one; the one around `now` follows from it. */
@@ -123,7 +128,8 @@ export const billingOf = async (
     sql`select workspace_id as "workspaceId", plan_type as "planType", credit_balance as "creditBalance",
           credit_limit as "creditLimit", billing_cycle_start as "billingCycleStart",
           billing_cycle_end as "billingCycleEnd", auto_recharge as "autoRecharge",
-          auto_recharge_threshold as "autoRechargeThreshold", auto_recharge_amount as "autoRechargeAmount"
+          auto_recharge_threshold as "autoRechargeThreshold", auto_recharge_amount as "autoRechargeAmount",
+          revision
         from read_model.billing where workspace_id = ${workspaceId}`,
   );
   if (!row) return undefined;
@@ -131,7 +137,7 @@ export const billingOf = async (
   return { ...row, billingCycleStart: start, billingCycleEnd: end };
 };
 
-export type TransactionRow = {
+type TransactionRow = {
   id: string;
   type: TransactionType;
   amount: number;
@@ -154,9 +160,11 @@ export const transactionsOf = async (
     read,
     sql`select t.id, t.transaction_type as type, t.amount, t.description, t.reference_id as "referenceId",
           t.created_at as "createdAt",
-          (b.credit_balance - coalesce(sum(case when t.transaction_type = 'debit' then -t.amount else t.amount end) over (
-            order by t.position desc rows between unbounded preceding and 1 preceding
-          ), 0))::bigint as "balanceAfter"
+          (b.credit_balance - coalesce(
+            sum(case when t.transaction_type = 'debit' then -t.amount else t.amount end)
+              over (order by t.position desc rows between unbounded preceding and 1 preceding),
+            0
+          ))::bigint as "balanceAfter"
         from read_model.credit_transactions t join read_model.billing b on b.workspace_id = t.workspace_id
         where t.workspace_id = ${workspaceId}
         order by t.position desc limit ${limit} offset ${offset}`,

@@ -3,7 +3,7 @@ import { workspace } from "../domain/tenancy/workspace.ts";
 import { query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
 import type { Page, Paged } from "./page.ts";
-import { ignore, insert, projection, remove, set, table } from "./projection.ts";
+import { insert, type Occurrence, projection, remove, set, table } from "./projection.ts";
 
 const workspacesTable = table(
   "workspaces",
@@ -17,6 +17,7 @@ const workspacesTable = table(
     created_at: "timestamptz",
     updated_at: "timestamptz",
     deleted_at: "timestamptz null",
+    revision: "bigint",
   },
   ["id"],
 );
@@ -33,13 +34,17 @@ const membershipsTable = table(
   ["workspace_id", "user_id"],
 );
 
+/** Members are part of the workspace's stream: they change its revision, which is the ETag, as well. */
+const revised = (workspaceId: string, { revision }: Occurrence) =>
+  set(workspacesTable, { id: workspaceId }, { revision });
+
 export const workspaces = projection({
   name: "workspaces",
   version: 1,
   tables: [workspacesTable, membershipsTable],
   of: [workspace],
   when: {
-    WorkspaceCreated: ({ workspaceId, organizationId, name, slug, planType, ownerId, createdAt }) => [
+    WorkspaceCreated: ({ workspaceId, organizationId, name, slug, planType, ownerId, createdAt }, { revision }) => [
       insert(workspacesTable, {
         id: workspaceId,
         organization_id: organizationId,
@@ -50,6 +55,7 @@ export const workspaces = projection({
         created_at: createdAt,
         updated_at: createdAt,
         deleted_at: null,
+        revision,
       }),
       insert(membershipsTable, {
         organization_id: organizationId,
@@ -60,11 +66,12 @@ export const workspaces = projection({
         accepted_at: createdAt,
       }),
     ],
-    WorkspaceRenamed: ({ workspaceId, name }, { metadata: { occurredAt } }) =>
-      set(workspacesTable, { id: workspaceId }, { name, updated_at: occurredAt }),
-    WorkspaceDeleted: ({ workspaceId }, { metadata: { occurredAt } }) =>
-      set(workspacesTable, { id: workspaceId }, { deleted_at: occurredAt, updated_at: occurredAt }),
-    MemberAdded: ({ organizationId, workspaceId, userId, role, invitedAt, acceptedAt }) =>
+    WorkspaceRenamed: ({ workspaceId, name }, { revision, metadata: { occurredAt } }) =>
+      set(workspacesTable, { id: workspaceId }, { name, updated_at: occurredAt, revision }),
+    WorkspaceDeleted: ({ workspaceId }, { revision, metadata: { occurredAt } }) =>
+      set(workspacesTable, { id: workspaceId }, { deleted_at: occurredAt, updated_at: occurredAt, revision }),
+    MemberAdded: ({ organizationId, workspaceId, userId, role, invitedAt, acceptedAt }, occurrence) => [
+      revised(workspaceId, occurrence),
       insert(membershipsTable, {
         organization_id: organizationId,
         workspace_id: workspaceId,
@@ -73,15 +80,20 @@ export const workspaces = projection({
         invited_at: invitedAt,
         accepted_at: acceptedAt,
       }),
-    MemberInvited: ignore,
-    MemberRemoved: ({ workspaceId, userId }) =>
+    ],
+    MemberInvited: ({ workspaceId }, occurrence) => revised(workspaceId, occurrence),
+    MemberRemoved: ({ workspaceId, userId }, occurrence) => [
+      revised(workspaceId, occurrence),
       remove(membershipsTable, { workspace_id: workspaceId, user_id: userId }),
-    MemberRoleChanged: ({ workspaceId, userId, role }) =>
+    ],
+    MemberRoleChanged: ({ workspaceId, userId, role }, occurrence) => [
+      revised(workspaceId, occurrence),
       set(membershipsTable, { workspace_id: workspaceId, user_id: userId }, { role }),
+    ],
   },
 });
 
-export type WorkspaceRow = {
+type WorkspaceRow = {
   id: string;
   name: string;
   slug: string;
@@ -90,12 +102,14 @@ export type WorkspaceRow = {
   role: WorkspaceRole;
   createdAt: string;
 };
+/** The revision of the stream the row is made of: what a change can be asked to begin from. */
+type Revised = { revision: number };
 
 const workspaceColumns = sql`w.id, w.name, w.slug, w.plan_type as "planType", w.organization_id as "organizationId",
   case when m.role = 'owner' then 'owner' when o.role = 'admin' then 'admin' else m.role end as role,
   w.created_at as "createdAt"`;
 
-/** WS-03: those the user is a member of, and all of an organization the user is admin of, with the higher of both roles. */
+/** WS-03: those the user is a member of and all of an organization the user is admin of, with the higher role. */
 const seenBy = (userId: string) => sql`
   from read_model.workspaces w
   left join read_model.workspace_memberships m on m.workspace_id = w.id and m.user_id = ${userId}
@@ -120,15 +134,15 @@ export const workspaceById = async (
   read: Transaction,
   workspaceId: string,
   userId: string,
-): Promise<WorkspaceRow | undefined> => {
-  const [row] = await query<WorkspaceRow>(
+): Promise<(WorkspaceRow & Revised) | undefined> => {
+  const [row] = await query<WorkspaceRow & Revised>(
     read,
-    sql`select ${workspaceColumns} ${seenBy(userId)} and w.id = ${workspaceId}`,
+    sql`select ${workspaceColumns}, w.revision ${seenBy(userId)} and w.id = ${workspaceId}`,
   );
   return row;
 };
 
-export type WorkspaceOfUser = { id: string; name: string; role: WorkspaceRole };
+type WorkspaceOfUser = { id: string; name: string; role: WorkspaceRole };
 
 /** AUTH-28: memberships alone, in the order they began. */
 export const membershipsOf = (read: Transaction, userId: string): Promise<WorkspaceOfUser[]> =>
@@ -140,7 +154,7 @@ export const membershipsOf = (read: Transaction, userId: string): Promise<Worksp
         order by m.invited_at, w.id`,
   );
 
-export type MemberRow = {
+type MemberRow = {
   userId: string;
   workspaceId: string;
   role: WorkspaceRole;

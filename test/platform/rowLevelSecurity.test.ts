@@ -121,7 +121,7 @@ const belongings = ({ organization, workspace, user }: (typeof world)["red"]): S
   sql`insert into read_model.organizations values (${organization}, 'n', ${organization}, true, ${user}, now(), now())`,
   sql`insert into read_model.organization_memberships values (${organization}, ${user}, 'owner', now())`,
   sql`insert into read_model.workspaces
-    values (${workspace}, ${organization}, 'n', ${workspace}, ${user}, 'free', now(), now(), null)`,
+    values (${workspace}, ${organization}, 'n', ${workspace}, ${user}, 'free', now(), now(), null, 0)`,
   sql`insert into read_model.workspace_memberships
     values (${organization}, ${workspace}, ${user}, 'owner', now(), now())`,
   sql`insert into read_model.refresh_tokens values (${user}, ${user}, ${user}, 0, ${user}, now(), null, now())`,

@@ -18,6 +18,12 @@ describe("billing", () => {
     key: { workspace_id: wonderland },
     amounts: { credit_balance: change, transaction_count: 1 },
   });
+  const revised = {
+    kind: "set" as const,
+    table: "billing",
+    key: { workspace_id: wonderland },
+    values: { revision: 0n },
+  };
   const transaction = (transaction_type: string, amount: number, reference_id: string | null = null) => ({
     kind: "insert" as const,
     table: "credit_transactions",
@@ -56,23 +62,24 @@ describe("billing", () => {
           auto_recharge_threshold: 0,
           auto_recharge_amount: 0,
           transaction_count: 0,
+          revision: 0n,
         },
       }));
 
   test("BILL-02: CreditsPurchased: more credits, and a line", () =>
     given(creditLedger, { type: "CreditsPurchased", data: moved })
       .projectedBy(billing)
-      .thenChanges(line(40), transaction("purchase", 40)));
+      .thenChanges(revised, line(40), transaction("purchase", 40)));
 
   test("BILL-03: CreditsDebited: fewer credits, and a line with a positive amount", () =>
     given(creditLedger, { type: "CreditsDebited", data: { ...moved, referenceId: "run-7" } })
       .projectedBy(billing)
-      .thenChanges(line(-40), transaction("debit", 40, "run-7")));
+      .thenChanges(revised, line(-40), transaction("debit", 40, "run-7")));
 
   test("BILL-06: CreditsRecharged: more credits, and a line of its own", () =>
     given(creditLedger, { type: "CreditsRecharged", data: moved })
       .projectedBy(billing)
-      .thenChanges(line(40), transaction("recharge", 40)));
+      .thenChanges(revised, line(40), transaction("recharge", 40)));
 
   test("BILL-10: AutoRechargeConfigured: the settings", () =>
     given(creditLedger, {
@@ -84,7 +91,7 @@ describe("billing", () => {
         kind: "set",
         table: "billing",
         key: { workspace_id: wonderland },
-        values: { auto_recharge: true, auto_recharge_threshold: 10, auto_recharge_amount: 50 },
+        values: { auto_recharge: true, auto_recharge_threshold: 10, auto_recharge_amount: 50, revision: 0n },
       }));
 });
 
@@ -104,6 +111,7 @@ describe("whatever a ledger went through", () => {
             auto_recharge: ledger.autoRecharge.isEnabled,
             auto_recharge_threshold: ledger.autoRecharge.threshold,
             auto_recharge_amount: ledger.autoRecharge.amount,
+            revision: BigInt(events.length - 1),
           },
         ]);
       }),

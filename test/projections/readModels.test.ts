@@ -162,6 +162,7 @@ describe("workspaces", () => {
             created_at: createdAt,
             updated_at: createdAt,
             deleted_at: null,
+            revision: 0n,
           },
         },
         {
@@ -181,12 +182,12 @@ describe("workspaces", () => {
   test("WorkspaceRenamed: another name", () =>
     given(workspace, { type: "WorkspaceRenamed", data: { ...inWorkspace, name: "Looking-Glass" } })
       .projectedBy(workspaces)
-      .thenChanges(setWorkspace({ name: "Looking-Glass", updated_at: now })));
+      .thenChanges(setWorkspace({ name: "Looking-Glass", updated_at: now, revision: 0n })));
 
   test("R-11: WorkspaceDeleted: the row stays, with the time it was deleted", () =>
     given(workspace, { type: "WorkspaceDeleted", data: inWorkspace })
       .projectedBy(workspaces)
-      .thenChanges(setWorkspace({ deleted_at: now, updated_at: now })));
+      .thenChanges(setWorkspace({ deleted_at: now, updated_at: now, revision: 0n })));
 
   test("WS-05: MemberAdded: a membership", () =>
     given(workspace, {
@@ -194,13 +195,13 @@ describe("workspaces", () => {
       data: { ...inWorkspace, userId: bob, role: "member", invitedAt: joinedAt, acceptedAt: joinedAt },
     })
       .projectedBy(workspaces)
-      .thenChanges({
+      .thenChanges(setWorkspace({ revision: 0n }), {
         kind: "insert",
         table: "workspace_memberships",
         row: { ...membership, organization_id: acme, role: "member", invited_at: joinedAt, accepted_at: joinedAt },
       }));
 
-  test("MemberInvited: no row, and the address nowhere", () =>
+  test("MemberInvited: no membership, and the address nowhere", () =>
     given(workspace, {
       type: "MemberInvited",
       data: {
@@ -213,17 +214,26 @@ describe("workspaces", () => {
       },
     })
       .projectedBy(workspaces)
-      .thenChanges());
+      .thenChanges(setWorkspace({ revision: 0n })));
 
   test("WS-06: MemberRemoved: the membership is gone", () =>
     given(workspace, { type: "MemberRemoved", data: { ...inWorkspace, userId: bob } })
       .projectedBy(workspaces)
-      .thenChanges({ kind: "remove", table: "workspace_memberships", key: membership }));
+      .thenChanges(setWorkspace({ revision: 0n }), {
+        kind: "remove",
+        table: "workspace_memberships",
+        key: membership,
+      }));
 
   test("WS-07: MemberRoleChanged: another role", () =>
     given(workspace, { type: "MemberRoleChanged", data: { ...inWorkspace, userId: bob, role: "admin" } })
       .projectedBy(workspaces)
-      .thenChanges({ kind: "set", table: "workspace_memberships", key: membership, values: { role: "admin" } }));
+      .thenChanges(setWorkspace({ revision: 0n }), {
+        kind: "set",
+        table: "workspace_memberships",
+        key: membership,
+        values: { role: "admin" },
+      }));
 });
 
 describe("credentials", () => {
