@@ -1,0 +1,188 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { permissions } from "../../src/commands/access.ts";
+import { eventStoreDb } from "../../src/eventstore/esdb.ts";
+import { API_PREFIX, type Route } from "../../src/http/route.ts";
+import {
+  type Answer,
+  type Client,
+  client,
+  expectStatus,
+  newWorkspace,
+  type SignedIn,
+  signedIn,
+} from "../support/client.ts";
+import { installation } from "../support/everfold.ts";
+
+const workspaceRoles = ["viewer", "member", "admin", "owner"] as const;
+/** By their place in the workspace, or in its organization without being a member of the workspace, or in neither. */
+const callers = ["nobody", ...workspaceRoles, "organizationAdmin", "colleague", "stranger"] as const;
+type Caller = (typeof callers)[number];
+
+const stack = new AsyncDisposableStack();
+let api: Client;
+let routes: readonly Route[];
+let cast: Readonly<Record<Exclude<Caller, "nobody"> | "target", SignedIn>>;
+/** Of the newest event in the whole store: anything written anywhere moves it. */
+let headOfStore: () => Promise<bigint>;
+beforeAll(async () => {
+  const { everfold, eventStore } = await installation(stack);
+  const { url, routes: served } = await everfold();
+  [api, routes] = [client(url), served];
+  const store = eventStoreDb({ url: eventStore.url });
+  stack.defer(() => store.close());
+  headOfStore = () => store.head();
+  cast = {
+    viewer: await signedIn(api),
+    member: await signedIn(api),
+    admin: await signedIn(api),
+    owner: await signedIn(api),
+    organizationAdmin: await signedIn(api),
+    colleague: await signedIn(api),
+    stranger: await signedIn(api),
+    target: await signedIn(api),
+  };
+  const { id } = expectStatus(201, await api.post("/workspaces", { name: "Other" }, await as("organizationAdmin")));
+  expectStatus(
+    201,
+    await api.post(`/workspaces/${id}/members`, invitationOf("colleague", "owner"), await as("organizationAdmin")),
+  );
+});
+afterAll(() => stack.disposeAsync());
+
+const invitationOf = (who: keyof typeof cast, role: string) => ({ email: cast[who].email, role });
+
+/** In a session of its own, because some routes end it. */
+const signInAs = async (who: keyof typeof cast): Promise<{ accessToken: string; refreshToken: string }> => {
+  const { email, password } = cast[who];
+  return expectStatus(200, await api.post("/auth/login", { email, password }));
+};
+const as = async (who: Caller | "target"): Promise<{ token?: string }> =>
+  who === "nobody" ? {} : { token: (await signInAs(who)).accessToken };
+
+type Scene = { workspaceId: string; userId: string; credentialId: string };
+
+/** A workspace with everybody in their place, a member to do things to, credits and a credential. */
+const sceneIn = async (): Promise<Scene> => {
+  const founder = await as("organizationAdmin");
+  const workspaceId = await newWorkspace(api, { ...cast.organizationAdmin, accessToken: founder.token ?? "" }, 100);
+  const path = `/workspaces/${workspaceId}`;
+  for (const role of workspaceRoles)
+    expectStatus(201, await api.post(`${path}/members`, invitationOf(role, role), founder));
+  expectStatus(201, await api.post(`${path}/members`, invitationOf("target", "viewer"), founder));
+  const secret = { providerName: "openai", key: "sk-0123456789" };
+  const { id: credentialId } = expectStatus(201, await api.post(`${path}/credentials`, secret, founder));
+  expectStatus(200, await api.delete(`${path}/members/${cast.organizationAdmin.id}`, founder));
+  return { workspaceId, userId: cast.target.id, credentialId };
+};
+
+/** The route's example, sent where and about what there is. */
+const call = async (route: Route, caller: Caller, scene: Scene): Promise<Answer> => {
+  const ids: Readonly<Record<string, string>> = scene;
+  const path = route.path.slice(API_PREFIX.length).replaceAll(/:(\w+)/g, (_, name: string) => ids[name] ?? name);
+  const tokens = await signInAs(caller === "nobody" ? "target" : caller);
+  const options = caller === "nobody" ? {} : { token: tokens.accessToken };
+  const body = { ...route.example.body, ...ownBody(route.name, tokens.refreshToken) };
+  const isRead = route.method === "GET";
+  const before = await headOfStore();
+  const answer = await {
+    GET: () => api.get(path, options),
+    POST: () => api.post(path, body, options),
+    PUT: () => api.put(path, body, options),
+    PATCH: () => Promise.reject(new Error("no route is called with PATCH")),
+    DELETE: () => api.delete(path, options),
+  }[route.method]();
+  const isWritten = (await headOfStore()) !== before;
+  const isDone = answer.status === route.status;
+  expect([route.name, caller, answer.status, isWritten]).toEqual([
+    route.name,
+    caller,
+    answer.status,
+    isDone && !isRead,
+  ]);
+  return answer;
+};
+
+/** What an example cannot know: who there is. */
+const ownBody = (operation: string, refreshToken: string): Readonly<Record<string, unknown>> => {
+  const { email, password } = cast.target;
+  const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    Register: { email: `${randomUUID()}@example.com` },
+    Login: { email, password },
+    RefreshTokens: { refreshToken },
+    Logout: { refreshToken },
+  };
+  return bodies[operation] ?? {};
+};
+
+const catalogue: Readonly<Record<string, { tier: string; role?: string; orOrganizationAdmin?: true }>> = permissions;
+const rankOf = (role = ""): number => workspaceRoles.map(String).indexOf(role);
+
+const expectedStatus = ({ permission, status }: Route, caller: Caller): number => {
+  const required = catalogue[permission];
+  if (required?.tier === "public") return status;
+  if (caller === "nobody") return 401;
+  // Where an organization is asked for it is the active one: everybody's own, whose admin they are.
+  if (required?.tier !== "workspace") return status;
+  if (caller === "stranger") return 404;
+  const isOrganizationAdmin = caller === "organizationAdmin";
+  const held = isOrganizationAdmin ? "admin" : caller;
+  const isGranted = rankOf(held) >= rankOf(required.role) || (isOrganizationAdmin && required.orOrganizationAdmin);
+  return isGranted ? status : 403;
+};
+
+test("RBAC-05: every route names a permission of the catalogue", () => {
+  expect(routes.length).toBeGreaterThan(25);
+  expect(routes.filter(({ permission }) => !(permission in catalogue))).toEqual([]);
+});
+
+test("AUTH-13: these routes are public, and no others", () => {
+  const open = routes.filter(({ permission }) => permission === "public").map(({ name }) => name);
+  expect(open.toSorted()).toEqual([
+    "GetHealth",
+    "GetReadiness",
+    "GetSigningKeys",
+    "Login",
+    "RefreshTokens",
+    "Register",
+  ]);
+});
+
+test.for(callers)(
+  "RBAC-01 RBAC-03 RBAC-06 AUTH-13: %s may do what the catalogue says, and nothing else happens",
+  async (caller) => {
+    const shared = await sceneIn();
+    const table = new Map<string, number>();
+    for (const route of routes) {
+      const isRefused = expectedStatus(route, caller) !== route.status;
+      // What is let through may change the scene; what is refused may not, so one does for all.
+      const scene = isRefused || route.method === "GET" ? shared : await sceneIn();
+      table.set(route.name, (await call(route, caller, scene)).status);
+    }
+    expect(table).toEqual(new Map(routes.map((route) => [route.name, expectedStatus(route, caller)])));
+  },
+);
+
+const statusOf = async (name: string, caller: Caller, scene: Scene): Promise<number | undefined> => {
+  const route = routes.find((each) => each.name === name);
+  return route && (await call(route, caller, scene)).status;
+};
+
+test("RBAC-13: a viewer writes nothing, a member deletes no workspace, an admin has no say in billing", async () => {
+  const scene = await sceneIn();
+  const writes = routes.filter(({ method, path }) => method !== "GET" && path.includes(":workspaceId"));
+  expect(writes.length).toBeGreaterThan(8);
+  for (const { name } of writes) expect([name, await statusOf(name, "viewer", scene)]).toEqual([name, 403]);
+  expect(await statusOf("DeleteWorkspace", "member", scene)).toBe(403);
+  expect(await statusOf("DeleteWorkspace", "admin", scene)).toBe(403);
+  expect(await statusOf("AddCredits", "admin", scene)).toBe(403);
+  expect(await statusOf("ConfigureAutoRecharge", "admin", scene)).toBe(403);
+});
+
+test("R-10: a stranger cannot tell a workspace from none", async () => {
+  const { workspaceId } = await sceneIn();
+  const options = { ...(await as("stranger")), headers: { "x-request-id": randomUUID() } };
+  const hidden = await api.get(`/workspaces/${workspaceId}`, options);
+  const absent = await api.get(`/workspaces/${randomUUID()}`, options);
+  expect([hidden.status, hidden.body]).toEqual([404, absent.body]);
+});
