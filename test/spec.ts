@@ -73,7 +73,7 @@ const asked = <I extends z.ZodObject, D extends EventDefs, S, A>(
 };
 
 /** An event whose schema changes nothing in it and refuses nothing: what is read back is what was decided. */
-export const storable =
+const storable =
   <D extends EventDefs>({ events }: Pick<Aggregate<D>, "events">) =>
   (event: EventOf<D>): EventOf<D> => {
     expect(events[event.type]?.schema.strict().parse(event.data)).toEqual(event.data);
@@ -120,7 +120,7 @@ const projected = (projection: Projection, history: readonly Recorded[]) => {
 type Row = Readonly<Record<string, unknown>>;
 
 /** What row changes mean, one at a time and in memory: the meaning the runner's batches must keep. */
-export const rowsAfter = (changes: readonly RowChange[]): Row[] => {
+const rowsAfter = (changes: readonly RowChange[]): Row[] => {
   const rows = new Map<string, Row>();
   for (const change of changes) {
     const { table } = change;

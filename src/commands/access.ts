@@ -36,7 +36,7 @@ export const permissions = {
 export type Permission = keyof typeof permissions;
 
 /** What a caller was let through with: RBAC-04 wants the deciding tier in the log. */
-export type Access = {
+type Access = {
   tier: Requirement["tier"];
   role: WorkspaceRole | OrganizationRole | null;
   organizationId: string | null;

@@ -37,7 +37,7 @@ export type Decision =
   | { kind: "repeated" }
   | { kind: "failed"; error: unknown };
 
-export type Batch = {
+type Batch = {
   /** One for each command looked at, in their order. The commands after those did not fit. */
   decisions: readonly Decision[];
   drafts: readonly Draft[];

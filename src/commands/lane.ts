@@ -9,7 +9,7 @@ import type { Limits } from "./limits.ts";
 import { answerAgain } from "./repetition.ts";
 
 /** The stream a lane leads to, decoded. */
-export type Journal = {
+type Journal = {
   read(from?: bigint, count?: number): AsyncIterable<readonly Recorded[]>;
   append(
     drafts: readonly Draft[],

@@ -8,7 +8,7 @@ import type { CommandMemory } from "./commandMemory.ts";
 import { type Lane, openLane } from "./lane.ts";
 import type { Limits, Warn } from "./limits.ts";
 
-export type Lanes = {
+type Lanes = {
   of(on: Command["on"], id: string): Lane;
   /** Whether other processes' events are coming in as they happen: what lanes hold is then the present. */
   isLive(): boolean;

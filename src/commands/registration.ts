@@ -9,7 +9,7 @@ import { type BlindIndex, CreateOrganization, claimSlug } from "./organizations.
 
 const passwordLengthMin = 8;
 const passwordLengthMax = 128;
-export const Password = z.string().min(passwordLengthMin).max(passwordLengthMax);
+const Password = z.string().min(passwordLengthMin).max(passwordLengthMax);
 
 type Services = { handler: Handler; blindIndex: BlindIndex; hashPassword: (password: string) => Promise<string> };
 

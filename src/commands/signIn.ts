@@ -25,7 +25,7 @@ const Tokens = z.object({
 const Account = z.object({ id: z.uuid(), email: z.email(), name: z.string() });
 const SignedIn = Tokens.extend({ user: Account });
 
-export type AccessClaims = { userId: string; sessionId: string; organizationId: string; roles: readonly string[] };
+type AccessClaims = { userId: string; sessionId: string; organizationId: string; roles: readonly string[] };
 
 type Services = {
   handler: Handler;

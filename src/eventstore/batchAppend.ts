@@ -11,7 +11,7 @@ import timestamp from "google-protobuf/google/protobuf/timestamp_pb.js";
 import { AppendAnswerLost, type Appended, type NewEvent, noStream } from "./store.ts";
 
 /** A stream that was closed for good, an event too large, no permission: sending it again would not help. */
-export class AppendRefused extends Error {
+class AppendRefused extends Error {
   override readonly name = "AppendRefused";
 }
 

@@ -16,7 +16,7 @@ const backoffMaxMs = 2_000;
 const searchWindow = 500;
 const bufferedMax = 500;
 
-export type Follow = EventStore["follow"];
+type Follow = EventStore["follow"];
 
 /** A subscription that outlives its connections: what it gives is one gapless sequence without repetitions. */
 export const followOver = (connection: Connection): Follow =>

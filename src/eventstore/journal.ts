@@ -13,10 +13,10 @@ const resendMaxMs = 5_000;
 const retryMs = 100;
 
 /** Where a journal ends. `chain` is the last link of a ledger's hash chain, its id before the first event. */
-export type Head = { revision: bigint; chain: string };
+type Head = { revision: bigint; chain: string };
 
 /** One stream as its aggregate sees it: decoded, chained where it is a ledger. */
-export type Journal<D extends EventDefs = EventDefs> = {
+type Journal<D extends EventDefs = EventDefs> = {
   /** Oldest first. Errors: `EventStoreUnavailable`. */
   read(from?: bigint, count?: number): AsyncGenerator<Recorded<EventOf<D>>[]>;
   /**

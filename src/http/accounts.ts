@@ -7,7 +7,7 @@ import { membershipsOf } from "../projections/workspaces.ts";
 import type { App } from "./binder.ts";
 import { exampleIds } from "./examples.ts";
 
-export type AccountOperations = {
+type AccountOperations = {
   register: ReturnType<typeof registration>;
   login: ReturnType<typeof login>;
   refresh: ReturnType<typeof refresh>;

@@ -5,7 +5,7 @@ import type { App } from "./binder.ts";
 import { exampleIds, exampleTime } from "./examples.ts";
 
 /** The events of a ledger as they are stored, oldest first: what an auditor verifies the hash chain of. */
-export type LedgerExport = (workspaceId: string) => AsyncIterable<z.output<typeof StoredLedgerEvent>>;
+type LedgerExport = (workspaceId: string) => AsyncIterable<z.output<typeof StoredLedgerEvent>>;
 
 const StoredLedgerEvent = z.object({
   revision: z.string(),

@@ -12,7 +12,7 @@ import { membersOf, workspaceById, workspacesOf } from "../projections/workspace
 import type { App } from "./binder.ts";
 import { exampleIds, exampleTime } from "./examples.ts";
 
-export type WorkspaceOperations = {
+type WorkspaceOperations = {
   createWorkspace: ReturnType<typeof workspaceCreation>;
   addMember: ReturnType<typeof memberAddition>;
 };

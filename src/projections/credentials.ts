@@ -46,7 +46,7 @@ export const credentials = projection({
   },
 });
 
-export type CredentialRow = {
+type CredentialRow = {
   id: string;
   providerName: string;
   name: string;

@@ -51,7 +51,7 @@ export const organizations = projection({
   },
 });
 
-export type OrganizationOfUser = { id: string; name: string; slug: string; role: OrganizationRole };
+type OrganizationOfUser = { id: string; name: string; slug: string; role: OrganizationRole };
 
 export const organizationsOf = (read: Transaction, userId: string): Promise<OrganizationOfUser[]> =>
   query(

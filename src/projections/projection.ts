@@ -72,7 +72,7 @@ type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<
 type Change = RowChange | readonly RowChange[];
 
 /** Every event of the aggregates must be named: written down, or `ignore`d in so many words. */
-export type When<E extends { type: string; data: unknown }> = {
+type When<E extends { type: string; data: unknown }> = {
   [T in E["type"]]: (data: Extract<E, { type: T }>["data"], occurrence: Occurrence) => Change;
 };
 export const ignore = (): Change => [];

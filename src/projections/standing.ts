@@ -6,7 +6,7 @@ import type { Follower } from "./application.ts";
 import type { Projection, Table } from "./projection.ts";
 
 /** How the rows of the projections stand to their code. */
-export type Standing = {
+type Standing = {
   /** Rows of the code's version: new events are applied to them. */
   live: readonly Follower[];
   /** Rows of an older version, or none: to be rebuilt beside them. */

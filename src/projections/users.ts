@@ -38,7 +38,7 @@ export const users = projection({
   },
 });
 
-export type UserRow = { id: string; email: string; name: string };
+type UserRow = { id: string; email: string; name: string };
 
 export const userById = async (read: Transaction, userId: string): Promise<UserRow | undefined> => {
   const [row] = await query<UserRow>(read, sql`select id, email, name from read_model.users where id = ${userId}`);

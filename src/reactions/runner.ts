@@ -16,7 +16,7 @@ export type ReactionRunner = {
   stop(): Promise<void>;
 };
 
-export type ReactionOptions = {
+type ReactionOptions = {
   store: EventStore;
   /** One connection to hold the lease, and one now and then. */
   pool: Pool;

@@ -17,7 +17,7 @@ export const jar = {
 };
 
 export const jarsTable = table("jars", { id: "uuid", label: "text null", content: "bigint" }, ["id"]);
-export const fillingsTable = table("fillings", { id: "uuid", jar_id: "uuid", amount: "bigint" }, ["id"]);
+const fillingsTable = table("fillings", { id: "uuid", jar_id: "uuid", amount: "bigint" }, ["id"]);
 
 /** The label that the projection stumbles over; Postgres stumbles over a content above 2^63 by itself. */
 export const poisonLabel = "poison";

@@ -6,7 +6,7 @@ const events = {
   EmailReleased: event(z.object({ claimId: z.uuid(), userId: z.uuid() })),
 };
 
-export type EmailClaim = { status: "free" } | { status: "held"; userId: string };
+type EmailClaim = { status: "free" } | { status: "held"; userId: string };
 
 /**
  * One e-mail address belongs to one account. The stream's id is a keyed hash of the address, so two parallel claims

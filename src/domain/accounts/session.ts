@@ -29,7 +29,7 @@ const events = {
   SessionEnded: event(z.object({ sessionId: SessionId, userId: z.uuid(), refreshTokenHash: RefreshTokenHash })),
 };
 
-export type Session =
+type Session =
   | { status: "unknown" }
   | { status: "ended"; userId: string }
   | {

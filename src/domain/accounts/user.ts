@@ -18,7 +18,7 @@ const events = {
 };
 
 /** `sessionEpoch` counts revocations: a session that started in an earlier epoch has ended. */
-export type User =
+type User =
   | { status: "unregistered" }
   | { status: "registered"; organizationId: string; passwordHash: string; sessionEpoch: number };
 

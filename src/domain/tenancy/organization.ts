@@ -17,7 +17,7 @@ const events = {
   OrganizationMemberAdded: event(z.object({ organizationId: z.uuid(), userId: z.uuid(), role: OrganizationRole })),
 };
 
-export type Organization =
+type Organization =
   | { status: "absent" }
   | { status: "active"; name: string; slug: string; members: ReadonlyMap<string, OrganizationRole> };
 

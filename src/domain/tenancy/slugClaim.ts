@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Aggregate, event } from "../../kernel/decider.ts";
 
-export const slugLengthMax = 100;
+const slugLengthMax = 100;
 export const Slug = z
   .string()
   .max(slugLengthMax)
@@ -15,7 +15,7 @@ const events = {
   SlugReleased: event(Claim),
 };
 
-export type SlugClaim = { status: "free" } | { status: "held"; ownerId: string };
+type SlugClaim = { status: "free" } | { status: "held"; ownerId: string };
 
 /** One slug belongs to one organization, or to one workspace: the stream's id is a keyed hash of kind and slug. */
 export const slugClaim: Aggregate<typeof events, SlugClaim> = {

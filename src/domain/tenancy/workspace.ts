@@ -38,7 +38,7 @@ const events = {
   MemberRoleChanged: event(Membership),
 };
 
-export type Member = { role: WorkspaceRole; invitedAt: string; acceptedAt: string };
+type Member = { role: WorkspaceRole; invitedAt: string; acceptedAt: string };
 
 export type Workspace =
   | { status: "absent" }

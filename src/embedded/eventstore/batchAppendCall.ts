@@ -6,7 +6,7 @@ import { encode } from "./streamsDefinition.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteOutcome } from "./writes.ts";
 
-export type BatchAppendCall = ServerDuplexStream<BatchAppendReq, Buffer>;
+type BatchAppendCall = ServerDuplexStream<BatchAppendReq, Buffer>;
 
 /**
  * Serves one BatchAppend stream. Each append on it is answered exactly once under its correlation id; nothing that goes

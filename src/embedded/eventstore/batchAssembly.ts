@@ -17,13 +17,13 @@ export type CompleteBatch = {
 
 type Batch = CompleteBatch & { readonly events: ProposedEvent[]; bytes: number; timer: NodeJS.Timeout | undefined };
 
-export type BatchListener = {
+type BatchListener = {
   /** Called at most once for a batch, and then with nothing more of it to come. */
   complete(batch: CompleteBatch): void;
   refused(address: BatchAddress, refusal: BatchRefusal): void;
 };
 
-export type BatchAssembly = { receive(chunk: BatchAppendReq): void; discard(): void };
+type BatchAssembly = { receive(chunk: BatchAppendReq): void; discard(): void };
 
 /** Puts together the appends that come in chunks, interleaved. What comes after a batch was refused is passed over. */
 export function createBatchAssembly(maxAppendBytes: number, listener: BatchListener): BatchAssembly {

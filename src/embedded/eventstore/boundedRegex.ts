@@ -6,7 +6,7 @@ const patternLengthMax = 1_000;
 const pageBudgetMs = 250;
 
 /** Tells for each subject of a page whether it matches. Throws INVALID_ARGUMENT when the pattern takes too long. */
-export type BoundedRegex = (subjects: readonly string[]) => boolean[];
+type BoundedRegex = (subjects: readonly string[]) => boolean[];
 
 /** Runs once, before the first pattern is compiled: V8 then falls back to its linear engine when it backtracks much. */
 export function enableLinearRegex(): void {

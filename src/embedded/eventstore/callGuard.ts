@@ -9,7 +9,7 @@ import type {
 } from "@grpc/grpc-js";
 import { RpcError, shuttingDown, unknownError } from "./errors.ts";
 
-export type CallGuard = {
+type CallGuard = {
   unary<Request, Response>(handler: (request: Request) => Promise<Response>): handleUnaryCall<Request, Response>;
   clientStreaming<Request, Response>(
     handler: (call: ServerReadableStream<Request, Response>) => Promise<Response>,

@@ -28,7 +28,7 @@ const schema = `
 `;
 
 /** The folder cannot be served: in use, damaged, or written by another version. The message is meant for a person. */
-export class DatabaseUnusableError extends Error {}
+class DatabaseUnusableError extends Error {}
 
 /**
  * Opens the database of `directory`, creating it when there was none, and holds it exclusively until it is closed or

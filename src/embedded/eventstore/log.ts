@@ -8,7 +8,7 @@ const pageBytesMax = 4 * 1024 * 1024;
 export type Direction = "forwards" | "backwards";
 
 /** The last revision of a stream; the tombstone's when it is tombstoned, -1 when it has no event. */
-export type StreamHead = { readonly id: number | undefined; readonly revision: number };
+type StreamHead = { readonly id: number | undefined; readonly revision: number };
 
 export type CommittedId = { readonly stream: number | undefined; readonly revision: number; readonly position: number };
 

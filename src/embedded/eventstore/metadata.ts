@@ -16,7 +16,7 @@ const metadataMax = 20_000;
 const softDeletedFrom = 2 ** 63;
 
 /** What a stream's metadata says about which of its events are visible. */
-export type Retention = {
+type Retention = {
   readonly maxCount?: number;
   readonly maxAgeMs?: number;
   readonly truncateBefore?: number;

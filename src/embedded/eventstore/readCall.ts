@@ -17,7 +17,7 @@ import type { ReadRange, Reads } from "./reads.ts";
 import { type ReadRequest, readRequest } from "./requests.ts";
 import type { Subscriber, Subscriptions } from "./subscriptions.ts";
 
-export type ReadCall = ServerWritableStream<ReadReq, Buffer>;
+type ReadCall = ServerWritableStream<ReadReq, Buffer>;
 
 /** Answers one Read call: a read that ends, or a subscription that lasts as long as its caller. */
 export function createReadHandler(reads: Reads, subscriptions: Subscriptions, resolveLink: ResolveLink) {

@@ -11,7 +11,7 @@ export type From = "start" | "end" | number;
 
 export type ReadRange = { readonly from: From; readonly direction: Direction; readonly count: number };
 
-export type StreamState = "present" | "absent" | "tombstoned";
+type StreamState = "present" | "absent" | "tombstoned";
 
 export type Reads = {
   /** A soft-deleted stream is absent; one that merely lost its events to truncation is present. */

@@ -24,7 +24,7 @@ const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** Unsigned 64-bit numbers beyond every revision all mean the same: past the end. */
 const integer = (text: string): number => Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 
-export function streamName(identifier: StreamIdentifier | undefined): string {
+function streamName(identifier: StreamIdentifier | undefined): string {
   const name = Buffer.from(identifier?.getStreamName_asU8() ?? []).toString();
   if (name === "") throw unknownError("The stream has no name.");
   return name;

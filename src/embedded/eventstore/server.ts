@@ -33,7 +33,7 @@ export type EventStoreServer = {
   stop(): Promise<void>;
 };
 
-export type ServerOptions = {
+type ServerOptions = {
   readonly directory: string;
   /** 0 takes any free port. */
   readonly port: number;

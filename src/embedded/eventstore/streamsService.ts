@@ -16,7 +16,7 @@ import type { WriteOutcome } from "./writes.ts";
 
 type Written = Extract<WriteOutcome, { kind: "written" }>;
 
-export type StreamsWrites = {
+type StreamsWrites = {
   append(call: ServerReadableStream<AppendReq, AppendResp>): Promise<AppendResp>;
   delete(request: DeleteReq): Promise<DeleteResp>;
   tombstone(request: TombstoneReq): Promise<TombstoneResp>;

@@ -4,7 +4,7 @@ const eventsMax = 4_096;
 const bytesMax = 16 * 1024 * 1024;
 
 /** Called after a commit, with the position of its first event. */
-export type CommitListener = (firstPosition: number) => void;
+type CommitListener = (firstPosition: number) => void;
 
 export type Tail = {
   publish(events: readonly RecordedEvent[]): void;

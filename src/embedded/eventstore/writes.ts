@@ -29,7 +29,7 @@ export type WriteOutcome =
   | Exclude<Decision, { kind: "write" | "repeated" }>;
 
 /** Decides one request on what the log holds at that moment and writes what follows; only inside a transaction. */
-export type Apply = (request: WriteRequest) => WriteOutcome;
+type Apply = (request: WriteRequest) => WriteOutcome;
 
 export function createWrites(log: Log, metadata: StreamMetadata, committedIds: CommittedIds): Apply {
   const write = (stream: string, first: number, events: readonly ProposedEvent[]): WrittenEvents => {
