@@ -16,51 +16,73 @@ export type KeyVault = {
   keysToWrite(subjects: readonly Subject[]): Promise<ReadonlyMap<string, Uint8Array>>;
   /** Keys to decrypt with, by subject id; `undefined` for a destroyed one. Throws when a key never existed. */
   keysToRead(subjects: readonly Subject[]): Promise<ReadonlyMap<string, Uint8Array | undefined>>;
+  /** Wraps what is still wrapped under a former master key under the present one. @returns how many keys that were */
+  rewrap(): Promise<number>;
   /** Erases the subject everywhere. Other processes forget their copy of the key within `cacheTtlMs`. */
   destroy(subject: Pick<Subject, "id" | "kind">): Promise<void>;
 };
 
-const keyVersion = 1;
 const cachedKeysMax = 10_000;
 const cacheTtlMs = 60_000;
 
+type Owner = Pick<Subject, "id" | "scope">;
 type Key = Uint8Array | "destroyed";
-type Row = { subject_id: string; wrapped_key: Uint8Array | null };
+type Row = { subject_id: string; wrapped_key: Uint8Array | null; key_version: number };
+type Options = {
+  pool: Pool;
+  masterKey: Uint8Array;
+  /** The master keys before this one, oldest first: what they wrapped can be read until it is wrapped anew. */
+  formerMasterKeys?: readonly Uint8Array[];
+};
+const rewrapBatch = 500;
 
-/** Random keys, one a subject, in Postgres; each is wrapped under a key that derives from the master key. */
-export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Array }): KeyVault => {
+/**
+ * Random keys, one a subject, in Postgres; each is wrapped under a key that derives from a master key. The version of a
+ * row says from which: 1 is the first there ever was. What is encrypted under a subject's key never changes.
+ */
+export const keyVault = ({ pool, masterKey, formerMasterKeys = [] }: Options): KeyVault => {
+  const masterKeys = [...formerMasterKeys, masterKey];
+  const currentVersion = masterKeys.length;
   const cache = new LRUCache<string, Key>({ max: cachedKeysMax, ttl: cacheTtlMs });
 
-  const wrappingKeyOf = ({ id, scope }: Subject): Buffer =>
-    scope === null ? deriveKey(masterKey, `subject/${id}`) : deriveWorkspaceKey(masterKey, scope);
+  const wrappingKeyOf = ({ id, scope }: Owner, version: number): Buffer => {
+    const master = masterKeys[version - 1];
+    if (!master) throw new Error(`the key of subject ${id} is wrapped under master key ${version}, which is not given`);
+    return scope === null ? deriveKey(master, `subject/${id}`) : deriveWorkspaceKey(master, scope);
+  };
+  const wrapped = (key: Uint8Array, owner: Owner): Buffer =>
+    wrapKey(key, wrappingKeyOf(owner, currentVersion), aadOf(owner, currentVersion));
+  const unwrapped = (bytes: Uint8Array, owner: Owner, version: number): Buffer =>
+    unwrapKey(bytes, wrappingKeyOf(owner, version), aadOf(owner, version));
 
   const stored = (ids: readonly string[]): Promise<Row[]> =>
     query<Row>(
       pool,
-      sql`select subject_id, wrapped_key from vault.subject_keys where subject_id = any(${ids}::uuid[])`,
+      sql`select subject_id, wrapped_key, key_version from vault.subject_keys where subject_id = any(${ids}::uuid[])`,
     );
 
   /** Two processes may make a key for one subject at once: the first row stays, and both go on with what it says. */
   const create = async (subjects: readonly Subject[]): Promise<void> => {
-    const wrapped = subjects.map((subject) => wrapKey(newKey(), wrappingKeyOf(subject), aadOf(subject)));
+    const keys = subjects.map((subject) => wrapped(newKey(), subject));
     await query(
       pool,
-      sql`insert into vault.subject_keys (subject_id, kind, wrapped_key, key_version)
-        select subject_id, kind, wrapped_key, ${keyVersion}
+      sql`insert into vault.subject_keys (subject_id, kind, scope_id, wrapped_key, key_version)
+        select subject_id, kind, scope_id, wrapped_key, ${currentVersion}
         from unnest(${subjects.map(({ id }) => id)}::uuid[], ${subjects.map(({ kind }) => kind)}::text[],
-          ${wrapped}::bytea[]) as new (subject_id, kind, wrapped_key)
+          ${subjects.map(({ scope }) => scope)}::uuid[], ${keys}::bytea[])
+          as new (subject_id, kind, scope_id, wrapped_key)
         on conflict (subject_id) do nothing`,
     );
   };
 
   /** What Postgres has about these subjects, by id; what it does not know is absent from the result. */
   const load = async (subjects: readonly Subject[]): Promise<Map<string, Key>> => {
-    const rows = new Map((await stored(subjects.map(({ id }) => id))).map((row) => [row.subject_id, row.wrapped_key]));
+    const rows = new Map((await stored(subjects.map(({ id }) => id))).map((row) => [row.subject_id, row]));
     const loaded = new Map<string, Key>();
     for (const subject of subjects) {
-      const wrapped = rows.get(subject.id);
-      if (wrapped === undefined) continue;
-      const key = wrapped === null ? "destroyed" : unwrapKey(wrapped, wrappingKeyOf(subject), aadOf(subject));
+      const row = rows.get(subject.id);
+      if (!row) continue;
+      const key = row.wrapped_key === null ? "destroyed" : unwrapped(row.wrapped_key, subject, row.key_version);
       loaded.set(subject.id, key);
       cache.set(subject.id, key);
     }
@@ -91,11 +113,34 @@ export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Arra
       const keys = await known(subjects);
       return new Map(subjects.map((subject) => [subject.id, readable(subject, keys.get(subject.id))]));
     },
+    async rewrap() {
+      let count = 0;
+      for (;;) {
+        const rows = await query<Row & { scope_id: string | null }>(
+          pool,
+          sql`select subject_id, scope_id, wrapped_key, key_version from vault.subject_keys
+            where wrapped_key is not null and key_version < ${currentVersion} limit ${rewrapBatch}`,
+        );
+        if (rows.length === 0) return count;
+        const anew = rows.flatMap(({ subject_id: id, scope_id: scope, wrapped_key: key, key_version }) =>
+          key === null ? [] : [{ id, key: wrapped(unwrapped(key, { id, scope }, key_version), { id, scope }) }],
+        );
+        await query(
+          pool,
+          sql`update vault.subject_keys as old set wrapped_key = new.wrapped_key, key_version = ${currentVersion}
+            from unnest(${anew.map(({ id }) => id)}::uuid[], ${anew.map(({ key }) => key)}::bytea[])
+              as new (subject_id, wrapped_key)
+            where old.subject_id = new.subject_id and old.wrapped_key is not null
+              and old.key_version < ${currentVersion}`,
+        );
+        count += rows.length;
+      }
+    },
     async destroy({ id, kind }) {
       await query(
         pool,
         sql`insert into vault.subject_keys (subject_id, kind, wrapped_key, key_version, destroyed_at)
-          values (${id}, ${kind}, null, ${keyVersion}, now())
+          values (${id}, ${kind}, null, ${currentVersion}, now())
           on conflict (subject_id) do update set wrapped_key = null, destroyed_at = now()
           where subject_keys.wrapped_key is not null`,
       );
@@ -105,7 +150,7 @@ export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Arra
 };
 
 /** A wrapped key moved to another subject's row, or to another workspace, cannot be unwrapped there. */
-const aadOf = ({ id, scope }: Subject): string => JSON.stringify(["subject-key", keyVersion, id, scope]);
+const aadOf = ({ id, scope }: Owner, version: number): string => JSON.stringify(["subject-key", version, id, scope]);
 
 const usable = (id: string, key: Key | undefined): Uint8Array => {
   if (key === undefined || key === "destroyed") throw new SubjectErased(`the key of subject ${id} was destroyed`);

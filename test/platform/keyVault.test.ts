@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../src/platform/encryption.ts";
 import { type KeyVault, keyVault, type Subject, SubjectErased } from "../../src/platform/keyVault.ts";
 import { openPool, type Pool, query } from "../../src/platform/postgres.ts";
@@ -13,14 +13,18 @@ let vault: KeyVault;
 
 beforeAll(async () => {
   database = await testDatabase();
-  const bounds = { max: 8, idleTimeoutMs: 10_000, statementTimeoutMs: 10_000 };
-  pool = openPool({ url: database.url, role: "everfold_api", ...bounds, onError: () => undefined });
+  pool = open(database);
   vault = keyVault({ pool, masterKey });
 });
 afterAll(async () => {
   await pool.end();
   await database.drop();
 });
+
+const open = ({ url }: TestDatabase): Pool => {
+  const bounds = { max: 8, idleTimeoutMs: 10_000, statementTimeoutMs: 10_000 };
+  return openPool({ url, role: "everfold_api", ...bounds, onError: () => undefined });
+};
 
 const person = (): Subject => ({ id: randomUUID(), kind: "user", scope: null });
 const credential = (scope = randomUUID()): Subject => ({ id: randomUUID(), kind: "credential", scope });
@@ -94,5 +98,32 @@ describe("a destroyed key", () => {
     await vault.destroy(subject);
     await vault.destroy(subject);
     await expect(elsewhere().keysToWrite([subject])).rejects.toThrow(SubjectErased);
+  });
+});
+
+describe("when the master key is exchanged", () => {
+  test("CRED-04: keys wrapped before are read until they are wrapped anew, and only then without the former one", async () => {
+    const own = await testDatabase();
+    const ownPool = open(own);
+    onTestFinished(async () => {
+      await ownPool.end();
+      await own.drop();
+    });
+    const former = keyVault({ pool: ownPool, masterKey });
+    const [subjects, gone] = [[person(), credential()], person()];
+    const keys = await former.keysToWrite([...subjects, gone]);
+    await former.destroy(gone);
+
+    const rotated = { pool: ownPool, masterKey: newKey(), formerMasterKeys: [masterKey] };
+    const made = person();
+    const fresh = (await keyVault(rotated).keysToWrite([made])).get(made.id);
+    const before = await keyVault(rotated).keysToRead(subjects);
+    for (const { id } of subjects) expect(before.get(id)).toEqual(keys.get(id));
+    expect(await keyVault(rotated).rewrap()).toBe(subjects.length);
+    expect(await keyVault(rotated).rewrap()).toBe(0);
+
+    const read = await keyVault({ ...rotated, formerMasterKeys: [newKey()] }).keysToRead([made, ...subjects]);
+    expect(read.get(made.id)).toEqual(fresh);
+    for (const { id } of subjects) expect(read.get(id)).toEqual(keys.get(id));
   });
 });
