@@ -11,7 +11,7 @@ const openFolders: Readonly<Record<string, readonly string[]>> = {
   domain: ["kernel"],
   commands: ["kernel", "domain"],
   projections: ["kernel", "domain", "eventstore", "platform"],
-  reactions: ["kernel", "domain", "eventstore", "commands"],
+  reactions: ["kernel", "domain", "eventstore", "commands", "platform"],
   http: ["kernel", "commands", "projections", "platform"],
   platform: [],
   embedded: [],
