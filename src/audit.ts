@@ -21,7 +21,7 @@ const Line = z.object({
   metadata: z.custom<Metadata>((value) => typeof value === "object" && value !== null),
 });
 
-/** Ledgers hold no personal data, so whoever has the file can read all of it: no key is needed, and none is asked for. */
+/** Ledgers hold no personal data, so whoever has the file can read all of it: no key is asked for. */
 const noKeys = (): never => {
   throw new Error("a ledger's events hold no personal data");
 };

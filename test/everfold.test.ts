@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-test("BILL-02 BILL-03 BILL-05: credits are added, debited, listed newest first, and the ledger's events say so", async () => {
+test("BILL-02 BILL-03 BILL-05: credits are added, debited and listed newest first, as the events say", async () => {
   const ada = await signedIn(api);
   const token = ada.accessToken;
   const workspace = await newWorkspace(api, ada, 1000);

@@ -16,7 +16,7 @@ export type CommandContext = {
   userAgent: string | null;
   /** If-Match: refuse with `REVISION_MISMATCH` unless the stream stands here. */
   expectedRevision?: bigint;
-  /** What was asked for, where the command's input also holds what was made of it and is new each time (a hash, a token). */
+  /** What was asked for, where the input also holds what was made of it and is new each time (a hash, a token). */
   preparedFrom?: unknown;
 };
 

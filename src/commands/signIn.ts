@@ -162,7 +162,7 @@ const freshRefreshToken = (sessionId: string, { now }: CommandContext, { refresh
 /** 43 characters of 6 bits each: 258 bits (AUTH-10). */
 const refreshTokenLength = 43;
 
-/** Tokens are given away and kept nowhere, so no answer with them can be given again, whatever Idempotency-Key came along. */
+/** Tokens are given away and kept nowhere: no answer with them can be given again, whatever Idempotency-Key came. */
 const once = (context: CommandContext): CommandContext => ({ ...context, commandId: randomUUID() });
 
 const hashOf = (refreshToken: string): string => createHash("sha256").update(refreshToken).digest("hex");

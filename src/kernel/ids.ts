@@ -7,5 +7,6 @@ import { createHash } from "node:crypto";
 export const derivedId = (...parts: readonly (string | number)[]): string => {
   const hex = createHash("sha256").update(parts.join("/")).digest("hex");
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const [timeLow, timeMid] = [hex.slice(0, 8), hex.slice(8, 12)];
+  return `${timeLow}-${timeMid}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };

@@ -23,7 +23,7 @@ type CommandRow = {
   answer: { firstRevision: number; foldVersion: number; state: unknown };
 };
 
-/** What ledgers' lanes remember beyond their memory: tables of the schema `runtime`, of which any row may be dropped. */
+/** What ledgers' lanes remember beyond their memory: tables of the schema `runtime`, any row of which may go. */
 export const keptCommands = (pool: Pool) => ({
   /** A snapshot is worth nothing without the commands it stands for: the last of them must be there. */
   async snapshot(stream: string, foldVersion: number): Promise<Snapshot | undefined> {

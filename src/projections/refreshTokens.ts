@@ -1,7 +1,7 @@
 import { session } from "../domain/accounts/session.ts";
 import { insert, projection, set, table } from "./projection.ts";
 
-/** A token is dead when `revoked_at` is set, or when its `session_epoch` is behind its user's. Decisions ask the stream. */
+/** A token is dead when `revoked_at` is set or its `session_epoch` is behind its user's. Decisions ask the stream. */
 const refreshTokensTable = table(
   "refresh_tokens",
   {

@@ -10,7 +10,7 @@ export type LossyProxy = {
   stop(): Promise<void>;
 };
 
-/** Lets everything through to an event store until it is told to swallow answers: requests arrive, nobody hears of it. */
+/** Lets everything through to an event store until told to swallow answers: requests arrive, nobody hears of it. */
 export const startLossyProxy = async (eventStoreUrl: string): Promise<LossyProxy> => {
   const { hostname, port } = new URL(eventStoreUrl.replace(/^esdb/, "http"));
   const sockets = new Set<Socket>();

@@ -71,7 +71,7 @@ describe("P1 AUTH-02: a password's hash matches that password and no other", () 
   });
 });
 
-test("P2 AUTH-04 AUTH-05 AUTH-07: login gives a signed token that names user, session and organization for 15 minutes", async () => {
+test("P2 AUTH-04 AUTH-05 AUTH-07: a login's token names user, session and organization for 15 minutes", async () => {
   const { body } = await apis[0].get("/.well-known/jwks.json");
   const keys = createLocalJWKSet(body);
   const sessions = new Set<unknown>();
@@ -166,7 +166,7 @@ describe("P4 AUTH-09: refreshing rotates", () => {
     ));
 });
 
-test("P5 AUTH-11: after logout neither the refresh token nor the access token is accepted, in any process", async () => {
+test("P5 AUTH-11: after logout neither refresh token nor access token is accepted by any process", async () => {
   const account = await signedIn(apis[0]);
   await fc.assert(
     fc.asyncProperty(anyProcess, anyProcess, async (start, end) => {

@@ -44,7 +44,7 @@ describe("encryption", () => {
     );
   });
 
-  test("P14: whichever byte of IV, tag or ciphertext is changed, whichever other key or context is used, it fails (CRED-01, CRED-09)", () => {
+  test("P14, CRED-01, CRED-09: with any byte changed, another key or another context, nothing is decrypted", () => {
     fc.assert(
       fc.property(plaintext, fc.integer({ min: 1, max: 255 }), fc.uuid(), (text, mask, other) => {
         const ciphertext = encrypt(text, key, "aad");
@@ -84,7 +84,7 @@ describe("encryption", () => {
     return createHmac("sha256", extracted).update(`${info}\u0001`).digest();
   };
 
-  test("P18: keys of different workspaces differ, and the key of one is HKDF-SHA-256 with its id as info (CRED-03)", () => {
+  test("P18, CRED-03: workspaces have different keys, each HKDF-SHA-256 with the workspace's id as info", () => {
     const masterKey = fc.uint8Array({ minLength: 32, maxLength: 32 });
     fc.assert(
       fc.property(masterKey, fc.uniqueArray(fc.uuid(), { minLength: 2, maxLength: 20 }), (master, ids) => {
@@ -124,7 +124,7 @@ describe.concurrent("credentials over HTTP", { timeout: 180_000 }, () => {
   const secret = fc.tuple(typed, typed).map(([before, after]) => `${before}${canary}${after}`);
   const lastFour = (key: string) => Array.from(key).slice(-4).join("");
 
-  test("P15: a credential is answered and listed with its key masked; the raw key is in no answer, event, row, log line or error (CRED-05, CRED-06)", async () => {
+  test("P15, CRED-05, CRED-06: answers have the key masked; it is in no event, row, log line or error", async () => {
     const answers: Answer[] = [];
     const noted = (answer: Answer): Answer => {
       answers.push(answer);
@@ -165,7 +165,7 @@ describe.concurrent("credentials over HTTP", { timeout: 180_000 }, () => {
     }
   });
 
-  test("P14, P17: what is stored as key and secret is what the engine gets back, under an IV of its own (CRED-01, CRED-02, CRED-08)", async () => {
+  test("P14, P17, CRED-01, CRED-02, CRED-08: the engine gets back what was stored, each under its own IV", async () => {
     const workspaceId = await newWorkspace(api, ada);
     await fc.assert(
       fc.asyncProperty(secret, fc.option(secret, { nil: null }), async (key, second) => {
@@ -191,7 +191,7 @@ describe.concurrent("credentials over HTTP", { timeout: 180_000 }, () => {
     expect(ivs.size).toBeGreaterThan(200);
   });
 
-  test("P16: a deleted credential is in no list, its key is destroyed, and nothing brings its secrets back (CRED-07)", async () => {
+  test("P16, CRED-07: a deleted credential is in no list, its key destroyed, its secrets gone for good", async () => {
     const deleted: string[] = [];
     const kept: string[] = [];
     const some = fc.array(fc.boolean(), { minLength: 1, maxLength: 4 });

@@ -140,7 +140,7 @@ describe("a batch append stream", () => {
     return request;
   };
 
-  test("passes over chunks that belong to nothing, and gives up once on a batch that does not end in time", async () => {
+  test("passes over chunks that belong to nothing, and gives up once on a batch that does not end", async () => {
     const call = bareClient(streamsService.StreamsClient).batchAppend();
     const answers: BatchAppendResp[] = [];
     call.on("data", (answer: BatchAppendResp) => answers.push(answer));
