@@ -28,11 +28,14 @@ export const memberAddition = ({ handler, blindIndex }: { handler: Handler; blin
         const invitationId = derivedId(context.commandId, emailClaimId, "invitation");
         return handler.handle(InviteMember, { workspaceId, invitationId, emailClaimId, email, role }, context);
       }
-      const { state } = await handler.stateOf(workspace, workspaceId);
+      // The revision expected is the workspace's, not the organization's.
+      const { expectedRevision, ...ofOrganization } = context;
+      const { state, revision } = await handler.stateOf(workspace, workspaceId);
+      const isExpected = expectedRevision === undefined || expectedRevision === revision;
       const foreseen = AddMember.decide({ workspaceId, userId, role }, state, context);
-      if (state.status === "active" && !isRejection(foreseen)) {
+      if (state.status === "active" && isExpected && !isRejection(foreseen)) {
         const joining = { organizationId: state.organizationId, userId, role: "viewer" } as const;
-        const joined = await handler.handle(AddOrganizationMember, joining, context);
+        const joined = await handler.handle(AddOrganizationMember, joining, ofOrganization);
         if (isRejection(joined)) return joined;
       }
       return handler.handle(AddMember, { workspaceId, userId, role }, context);
