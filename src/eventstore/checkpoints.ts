@@ -48,8 +48,8 @@ export const beginAt = async (
 };
 
 /**
- * Moves checkpoints that stand before `to` up to it, if all are as the caller knows them. The rows stay locked until the
- * transaction ends: two transactions never apply the same events.
+ * Moves checkpoints that stand before `to` up to it, if all are as the caller knows them. The rows stay locked until
+ * the transaction ends: two transactions never apply the same events.
  *
  * @throws CheckpointsMoved
  */
@@ -69,7 +69,7 @@ export const advance = async (connection: Transaction, known: readonly Checkpoin
 };
 
 /** Events were dealt with that the event store does not have: it was put back to an older state. */
-export class CheckpointAheadOfStore extends Error {
+class CheckpointAheadOfStore extends Error {
   override readonly name = "CheckpointAheadOfStore";
 }
 
@@ -77,7 +77,7 @@ export class CheckpointAheadOfStore extends Error {
 export const refuseAhead = ({ subscriber, position }: Checkpoint, head: bigint): void => {
   if (position <= head) return;
   throw new CheckpointAheadOfStore(
-    `${subscriber} has come to position ${position}, but the event store ends at ${head}: it seems to be an older copy. ` +
-      "Put back the right one, or rebuild the projections from this one: npm run rebuild",
+    `${subscriber} has come to position ${position}, but the event store ends at ${head}: it seems to be an older ` +
+      "copy. Put back the right one, or rebuild the projections from this one: npm run rebuild",
   );
 };

@@ -4,7 +4,7 @@ import type { Pool, Transaction } from "../platform/postgres.ts";
 import { Unavailable } from "../platform/unavailable.ts";
 
 export type SubscriberRole = "starting" | "standby" | "running" | "stopped";
-export type Subscriber = {
+type Subscriber = {
   role(): SubscriberRole;
   /** Why it does not get on, for people; null while it does. */
   problem(): string | null;
@@ -13,7 +13,7 @@ export type Subscriber = {
 };
 
 /** One connection's worth of work. `signal` says when to end it; `onProgress` is called whenever it got on. */
-export type Session = (connection: Transaction, signal: AbortSignal, onProgress: () => void) => Promise<void>;
+type Session = (connection: Transaction, signal: AbortSignal, onProgress: () => void) => Promise<void>;
 
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 5_000;

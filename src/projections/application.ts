@@ -47,8 +47,8 @@ export const applyTogether = async (
 };
 
 /**
- * The same with the poison found: each projection alone and, where that fails, each event alone. An event that cannot be
- * applied is parked, and so are the later ones of its stream for this projection; nothing else waits for them.
+ * The same with the poison found: each projection alone and, where that fails, each event alone. An event that cannot
+ * be applied is parked, and so are the later ones of its stream for this projection; nothing else waits for them.
  *
  * @returns what was parked because of its own error
  */
@@ -88,7 +88,7 @@ const applyOneByOne = async (
   return poison;
 };
 
-/** Runs `work` so that its failure, if it is the events' fault, leaves no trace in the transaction; gives the failure. */
+/** Gives the failure of `work`, if it is the events' fault, and leaves no trace of it in the transaction. */
 const attempt = async (connection: Transaction, work: () => Promise<void>): Promise<unknown> => {
   await query(connection, sql`savepoint attempt`);
   try {

@@ -10,7 +10,7 @@ import type { Batch } from "./inbox.ts";
 /** A batch that fails is tried so often before the event at fault is looked for. */
 const ATTEMPTS_MAX = 3;
 
-export type Committer = {
+type Committer = {
   /** Resolves when the rows and the checkpoints of the whole batch are written. */
   commit(batch: Batch): Promise<void>;
   followers(): readonly Follower[];
@@ -99,7 +99,7 @@ const moved = (follower: Follower, to: bigint, poison: readonly ParkedEvent[]): 
 /** Postgres gave up on a statement because it took too long. */
 const isTimeout = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "57014";
 
-export const inTransaction = async <T>(connection: Transaction, work: () => Promise<T>): Promise<T> => {
+const inTransaction = async <T>(connection: Transaction, work: () => Promise<T>): Promise<T> => {
   await query(connection, sql`begin`);
   try {
     const result = await work();

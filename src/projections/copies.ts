@@ -7,7 +7,7 @@ import type { Projection, Table } from "./projection.ts";
 const schema = "rebuild";
 
 /** A second, hidden set of a projection's tables. There is at most one of each projection at a time. */
-export type Copies = {
+type Copies = {
   place: Place;
   /** Empty ones, whatever was there before. */
   create(connection: Transaction): Promise<void>;

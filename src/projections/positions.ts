@@ -65,19 +65,16 @@ export const followProjected = (pool: Pool, projections: readonly Projection[], 
   const run = async (): Promise<void> => {
     for (let failures = 0; !signal.aborted; ) {
       try {
-        await listen(
-          pool,
-          signal,
-          async (connection) => {
-            moveTo(await lowestOf(connection, projections));
-            failures = 0;
-          },
-          moveTo,
-        );
+        await listen(pool, signal, projections, (to) => {
+          failures = 0;
+          moveTo(to);
+        });
       } catch (error) {
         failures += 1;
         log.warn({ error }, "the projections cannot be listened to for now");
       }
+      // A Postgres that comes back may have lost its last transactions, which are then applied again.
+      position = -1n;
       if (!signal.aborted) await pause(backoffMs(Math.max(failures, 1)), signal);
     }
   };
@@ -106,11 +103,11 @@ export const followProjected = (pool: Pool, projections: readonly Projection[], 
   };
 };
 
-/** Until the connection is lost or `signal` is aborted. What is told before `onListening` is done is told again by it. */
+/** Until the connection is lost or `signal` is aborted. */
 const listen = async (
   pool: Pool,
   signal: AbortSignal,
-  onListening: (connection: Transaction) => Promise<void>,
+  projections: readonly Projection[],
   onPosition: (position: bigint) => void,
 ): Promise<void> => {
   const connection = await pool.connect();
@@ -118,9 +115,15 @@ const listen = async (
     const lost = new Promise<void>((resolve) => {
       connection.once("error", () => resolve()).once("end", () => resolve());
     });
-    connection.on("notification", ({ payload }) => onPosition(BigInt(payload ?? -1)));
+    let heard = -1n;
+    connection.on("notification", ({ payload }) => {
+      heard = BigInt(payload ?? -1);
+      onPosition(heard);
+    });
     await query(connection, sql`listen projected`);
-    await onListening(connection);
+    // What was told meanwhile may be newer than what this reads.
+    const read = await lowestOf(connection, projections);
+    onPosition(heard > read ? heard : read);
     await Promise.race([lost, aborted(signal)]);
   } finally {
     connection.release(true);

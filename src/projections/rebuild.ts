@@ -143,7 +143,7 @@ const filling = (
   };
 };
 
-/** Ends when everything up to `target` has come: `caughtUp` says so too, because the store has had it before this began. */
+/** Ends when everything up to `target` has come. `caughtUp` says so too: the store has had it before this began. */
 const upTo = async function* (target: bigint, after: bigint, source: AsyncIterable<Followed>): AsyncIterable<Followed> {
   if (after >= target) return;
   for await (const followed of source) {

@@ -39,6 +39,8 @@ export type RunnerStatus = {
   /** Streams held back, over all projections. */
   parkedStreams: number;
   rebuilding: readonly string[];
+  /** Projections whose rows a newer version of the code has made: they are left alone here. */
+  newer: readonly string[];
   problem: string | null;
 };
 
@@ -57,7 +59,14 @@ export type ProjectionOptions = {
 /** Keeps all read models up to date, in one process of the database at a time; recovers from whatever is away. */
 export const runProjections = (options: ProjectionOptions): ProjectionRunner => {
   const { pool, log } = options;
-  const now: Progress = { followers: [], inbox: undefined, inHand: undefined, rebuilding: new Set(), poisoned: 0 };
+  const now: Progress = {
+    followers: [],
+    inbox: undefined,
+    inHand: undefined,
+    rebuilding: new Set(),
+    newer: [],
+    poisoned: 0,
+  };
   const running = subscriber("projections", pool, log, (connection, signal, onProgress) =>
     session(options, now, { connection, signal, onProgress }),
   );
@@ -70,6 +79,7 @@ type Progress = {
   inbox: Inbox | undefined;
   inHand: Batch | undefined;
   rebuilding: Set<string>;
+  newer: readonly string[];
   poisoned: number;
 };
 
@@ -86,6 +96,7 @@ const report = (now: Progress): Omit<RunnerStatus, "role" | "problem"> => {
     poisoned: now.poisoned,
     parkedStreams: now.followers.reduce((streams, { parked }) => streams + parked.size, 0),
     rebuilding: [...now.rebuilding],
+    newer: now.newer,
   };
 };
 
@@ -108,9 +119,9 @@ const session = async (
   // waits for these commits to be durable, and the event store has the disk to itself.
   await query(connection, sql`set synchronous_commit = off`);
   const { live, outdated, newer } = await standingOf(connection, projections, await store.head());
-  if (newer.length > 0)
-    log.error({ projections: newer.map(({ name }) => name) }, "projections of a newer version rest");
   now.followers = live;
+  now.newer = newer.map(({ name }) => name);
+  if (newer.length > 0) log.error({ projections: now.newer }, "projections of a newer version are left alone");
   onProgress();
   const rebuilt = rebuildBeside(options, now, outdated, signal).then(() => outdated.length > 0 && over.abort());
   try {
@@ -190,6 +201,7 @@ const rebuildBeside = async (
         await rebuild(options, projection, { signal });
         break;
       } catch (error) {
+        if (signal.aborted) break;
         failures += 1;
         options.log.error({ error, projection: projection.name }, "a rebuild failed and begins again");
         await pause(backoffMs(failures), signal);

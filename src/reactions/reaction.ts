@@ -4,7 +4,7 @@ import type { EventOf, EventSource, Recorded } from "../kernel/decider.ts";
 export type Occurrence = Omit<Recorded, "type" | "data">;
 
 type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<D> : never;
-/** Has its effect when it resolves; has it again, to no further effect, when it was interrupted before that was noted. */
+/** Idempotent: it is had again when the process ended before it was noted. */
 type Effect<Data> = (data: Data, occurrence: Occurrence) => Promise<void>;
 
 /** "When this happened, do that": what is not named is of no concern. */

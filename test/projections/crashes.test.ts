@@ -28,8 +28,8 @@ afterAll(async () => {
 });
 
 const contentOf = async (jarId: string) => {
-  const { rows } = await side.pool.query("select content::text from read_model.jars where id = $1", [jarId]);
-  const filled = await side.pool.query("select amount::int from read_model.fillings where jar_id = $1", [jarId]);
+  const { rows } = await side.superuser.query("select content::text from read_model.jars where id = $1", [jarId]);
+  const filled = await side.superuser.query("select amount::int from read_model.fillings where jar_id = $1", [jarId]);
   return {
     content: rows.map(({ content }) => Number(content)),
     amounts: filled.rows.map(({ amount }) => amount).sort(),

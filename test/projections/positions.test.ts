@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { followProjected, ownWrites, type Projected } from "../../src/projections/positions.ts";
 import { type ProjectionRunner, runProjections } from "../../src/projections/runner.ts";
 import { codec, fillings, jar, jars, log, opened } from "./jars.ts";
-import { type ReadSide, startReadSide } from "./readSide.ts";
+import { type ReadSide, startReadSide, until } from "./readSide.ts";
 
 describe("own writes", () => {
   test("ES-06: the last position of a workspace and of a user is remembered", () => {
@@ -61,7 +61,7 @@ describe("ES-06: waiting for the projections", () => {
   test("ends at once for what they have passed, also in a process that was not there then", async () => {
     const runner = run();
     const position = await side.happen(randomUUID(), opened());
-    await vi.waitUntil(() => runner.status().position === position);
+    await until(() => runner.status().position === position);
     await runner.stop();
     const projected = listen();
     expect(await projected.waitFor(position, 30_000)).toBe(true);

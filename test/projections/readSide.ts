@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { vi } from "vitest";
 import { type EmbeddedEventStore, startEventStore } from "../../src/embedded/eventStore.ts";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import { type EventStore, noStream } from "../../src/eventstore/store.ts";
@@ -28,6 +29,10 @@ export type ReadSide = AsyncDisposable & {
   /** Rows as text, in order, so that two lists are equal exactly when the tables are. */
   rowsOf(table: string, schema?: string): Promise<string[]>;
 };
+
+/** Waits for a condition, on a machine however busy. */
+export const until = (condition: () => boolean | Promise<boolean>): Promise<boolean> =>
+  vi.waitUntil(condition, { timeout: 30_000, interval: 10 });
 
 /** A migrated database with the jars' tables, and an event store, of the caller's own. */
 export const startReadSide = async (): Promise<ReadSide> => {

@@ -4,7 +4,7 @@ import { followProjected, type Projected } from "../../src/projections/positions
 import type { Projection } from "../../src/projections/projection.ts";
 import { type ProjectionRunner, runProjections } from "../../src/projections/runner.ts";
 import { codec, filled, fillings, jar, jars, labelled, log, opened, poisonLabel, thrownAway } from "./jars.ts";
-import { type ReadSide, startReadSide } from "./readSide.ts";
+import { type ReadSide, startReadSide, until } from "./readSide.ts";
 
 let side: ReadSide;
 let projected: Projected;
@@ -139,8 +139,8 @@ test("ES-04: events given again change nothing", async () => {
 test("one process runs, and another takes over when it ends", async () => {
   const jarId = randomUUID();
   const [first, second] = [run(), run()];
-  await vi.waitUntil(() => [first, second].some((runner) => runner.status().role === "running"));
-  await vi.waitUntil(() => [first, second].some((runner) => runner.status().role === "standby"));
+  await until(() => [first, second].some((runner) => runner.status().role === "running"));
+  await until(() => [first, second].some((runner) => runner.status().role === "standby"));
   await untilProjected(await side.happen(jarId, opened(), filled(1)));
   await (first.status().role === "running" ? first : second).stop();
   await untilProjected(await side.happen(jarId, filled(2)));
@@ -154,7 +154,7 @@ test("when its connections are cut, a runner makes new ones and goes on", async 
   await side.cutConnections();
   await untilProjected(await side.happen(jarId, filled(2)));
   expect(await jarRow(jarId)).toBe(`(${jarId},jam,3)`);
-  await vi.waitUntil(() => runner.status().problem === null);
+  await until(() => runner.status().problem === null);
 });
 
 test("when the event store dies and comes back, a runner goes on", async () => {
@@ -162,7 +162,7 @@ test("when the event store dies and comes back, a runner goes on", async () => {
   const jarId = randomUUID();
   await untilProjected(await side.happen(jarId, opened(), filled(1)));
   process.kill(side.eventStore.pid, "SIGKILL");
-  const position = await vi.waitFor(() => side.happen(jarId, filled(2)), { timeout: 20_000, interval: 100 });
+  const position = await vi.waitFor(() => side.happen(jarId, filled(2)), { timeout: 30_000, interval: 100 });
   await untilProjected(position);
   expect(await jarRow(jarId)).toMatch(/jam,3/);
 });
@@ -187,7 +187,7 @@ test("with an artificial delay everything is projected just the same", async () 
   const runner = run({ delayMs: 500 });
   const jarId = randomUUID();
   const position = await side.happen(jarId, opened(), filled(1));
-  await vi.waitUntil(() => runner.status().waiting.events > 0);
+  await until(() => runner.status().waiting.events > 0);
   expect(await projected.waitFor(position, 1)).toBe(false);
   await untilProjected(position);
   expect(await jarRow(jarId)).toBe(`(${jarId},jam,1)`);
@@ -207,7 +207,7 @@ test("DR-12: checkpoints ahead of the event store are refused, not skipped over"
   );
   expect(rows.length).toBeGreaterThan(0);
   const runner = run();
-  await vi.waitUntil(() => runner.status().problem !== null);
+  await until(() => runner.status().problem !== null);
   expect(runner.status().problem).toMatch(/the event store ends at \d+: it seems to be an older copy/);
   await side.pool.query("update runtime.checkpoints set position = position - 1000000");
   const jarId = randomUUID();
