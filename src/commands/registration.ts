@@ -9,7 +9,12 @@ import { type BlindIndex, CreateOrganization, claimSlug } from "./organizations.
 
 const passwordLengthMin = 8;
 const passwordLengthMax = 128;
-const Password = z.string().min(passwordLengthMin).max(passwordLengthMax);
+/** Half a surrogate pair has no UTF-8 of its own: passwords that differ in nothing else would be equal (AUTH-02). */
+const Password = z
+  .string()
+  .min(passwordLengthMin)
+  .max(passwordLengthMax)
+  .refine((password) => password.isWellFormed(), "must be well-formed text");
 
 type Services = { handler: Handler; blindIndex: BlindIndex; hashPassword: (password: string) => Promise<string> };
 
