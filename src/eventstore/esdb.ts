@@ -5,6 +5,7 @@ import {
   FORWARDS,
   type ReadStreamOptions,
   START,
+  type StreamingRead,
   StreamNotFoundError,
 } from "@eventstore/db-client";
 import { connectTo, isUnavailability } from "./connection.ts";
@@ -21,7 +22,7 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
   const connection = connectTo(url, { appendTimeoutMs });
 
   /** Runs a read on a connection that stands, and says in the port's words when it does not any more. */
-  async function* reading<T>(open: (client: EventStoreDBClient) => AsyncIterable<T> & Cancellable): AsyncGenerator<T> {
+  async function* reading<T>(open: (client: EventStoreDBClient) => StreamingRead<T>): AsyncGenerator<T> {
     const client = await connection.client();
     const events = open(client);
     let silence: NodeJS.Timeout | undefined;
@@ -34,7 +35,7 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
     };
     try {
       listen();
-      for await (const event of events) {
+      for await (const event of events.iterator({ destroyOnReturn: false })) {
         clearTimeout(silence);
         yield event;
         listen();
@@ -46,7 +47,9 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
       throw new EventStoreUnavailable("the event store cannot be read", { cause: error });
     } finally {
       clearTimeout(silence);
+      // A call whose answers stay unread never ends, and the client keeps it for good: what has come in is let through.
       void events.cancel().catch(() => undefined);
+      events.resume();
     }
   }
 
@@ -83,8 +86,6 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
     close: () => connection.close(),
   };
 };
-
-type Cancellable = { cancel(): Promise<void>; destroy(error?: Error): unknown };
 
 const first = async <T, R>(items: AsyncIterable<T>, pick: (item: T) => R): Promise<R | undefined> => {
   for await (const item of items) return pick(item);

@@ -1,0 +1,29 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startEventStore } from "../../src/embedded/eventStore.ts";
+import { eventStoreDb } from "../../src/eventstore/esdb.ts";
+import type { Metadata } from "../../src/kernel/decider.ts";
+
+test("reads that are given up half-way do not keep the connection from closing", async () => {
+  await using stack = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), "everfold-given-up-"));
+  stack.defer(() => rm(directory, { recursive: true }));
+  const server = await startEventStore({ directory });
+  stack.defer(() => server.stop());
+  const store = eventStoreDb({ url: server.url });
+  const metadata: Partial<Metadata> = {};
+  const events = Array.from({ length: 200 }, () => ({ id: randomUUID(), type: "Noted", data: {}, metadata }));
+  await store.append("note-1", events as Parameters<typeof store.append>[1], -1n);
+
+  for (let round = 0; round < 20; round += 1) {
+    for await (const { revision } of store.read("note-1")) {
+      expect(revision).toBe(0n);
+      break;
+    }
+    await store.head();
+  }
+  await store.close();
+});
