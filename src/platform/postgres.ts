@@ -20,6 +20,8 @@ export class DatabaseUnavailable extends Unavailable {
 
 /** How long a request waits for a connection, to the server or out of the pool. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** The server gives up a statement at its timeout; one that then stays silent is not there any more. */
+const SILENCE_MS = 1_000;
 
 /**
  * A pool whose connections have one of our roles from their start-up on: RESET ROLE gives nothing back.
@@ -46,6 +48,7 @@ export const openPool = (options: {
     max: options.max,
     idleTimeoutMillis: options.idleTimeoutMs,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: options.statementTimeoutMs + SILENCE_MS,
     keepAlive: true,
     types: { getTypeParser },
   });
@@ -114,7 +117,8 @@ const within = <T>(pool: Pool, begin: string, work: (transaction: Transaction) =
       if (command !== "COMMIT") throw new Error("the transaction was rolled back because a statement in it failed");
       return result;
     } catch (error) {
-      await connection.query("rollback").catch(() => undefined);
+      // Where Postgres does not answer the connection is given up, and the transaction with it.
+      if (!(error instanceof DatabaseUnavailable)) await connection.query("rollback").catch(() => undefined);
       throw error;
     }
   });
@@ -133,9 +137,16 @@ const withConnection = async <T>(pool: Pool, work: (connection: Transaction) => 
 
 /** Class 08 is "connection exception", 57P0x the server going down or coming up, 53300 no connection left. */
 const unavailableCodes = /^(08...|57P0[1-5]|53300|E[A-Z]+)$/;
-/** The last: a table was altered after the connection had a statement planned. The next connection plans anew. */
-const unavailableMessages =
-  /^(Connection terminated|timeout (exceeded|expired)|Client has encountered a connection error|cached plan must not)/;
+const unavailableMessages = new RegExp(
+  `^(${[
+    "Connection terminated",
+    "timeout (exceeded|expired)",
+    "Query read timeout",
+    "Client has encountered a connection error",
+    // A table was altered after the connection had a statement planned. The next connection plans anew.
+    "cached plan must not",
+  ].join("|")})`,
+);
 
 const reached = async <T>(asked: Promise<T>): Promise<T> => {
   try {
