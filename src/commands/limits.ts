@@ -19,7 +19,7 @@ export const defaultLimits: Limits = {
   waitingMax: 10_000,
   batchCommandsMax: 250,
   batchBytesMax: 640 * 1024,
-  attemptsMax: 25,
+  attemptsMax: 40,
   snapshotEvery: 2_000,
   heldCommandsMax: 200_000,
 };

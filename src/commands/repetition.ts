@@ -3,7 +3,7 @@ import { evolved, type Job } from "./batch.ts";
 import type { Accepted } from "./commandContext.ts";
 import type { CarriedOut } from "./commandMemory.ts";
 
-type Reader = { read(from?: bigint, count?: number): AsyncIterable<readonly Recorded[]> };
+export type Reader = { read(from?: bigint, count?: number): AsyncIterable<readonly Recorded[]> };
 
 /** The first answer once more: it follows from the command's events and the state they left behind. */
 export const answerAgain = async (

@@ -9,7 +9,8 @@ import {
 } from "../kernel/decider.ts";
 import { type PersonalMark, personalFields } from "../kernel/personal.ts";
 import { decrypt, encrypt, isCiphertext } from "../platform/encryption.ts";
-import type { KeyVault, Subject } from "../platform/keyVault.ts";
+import type { KeyVault } from "../platform/keyVault.ts";
+import type { Subject } from "../platform/wrappedKeys.ts";
 import type { NewEvent, StoredEvent } from "./store.ts";
 
 /** Between events as the domain means them and events as the store holds them. */

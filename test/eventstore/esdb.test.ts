@@ -106,7 +106,7 @@ const follow = async (after: bigint, categories: readonly string[], count: numbe
 };
 
 describe("following", () => {
-  test("gives what was there and what comes, of the categories asked for, in commit order, and says where live begins", async () => {
+  test("gives what was there and what comes, of the categories asked for, in commit order", async () => {
     const after = await store.head();
     await store.append(newStream("left"), [eventOf(1)], noStream);
     await store.append(newStream("other"), [eventOf(2)], noStream);

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { newKey } from "../../src/platform/encryption.ts";
-import { type KeyVault, keyVault, type Subject, SubjectErased } from "../../src/platform/keyVault.ts";
+import { type KeyVault, keyVault, SubjectErased } from "../../src/platform/keyVault.ts";
 import { openPool, type Pool, query } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
+import type { Subject } from "../../src/platform/wrappedKeys.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 
 const masterKey = newKey();
@@ -102,7 +103,7 @@ describe("a destroyed key", () => {
 });
 
 describe("when the master key is exchanged", () => {
-  test("CRED-04: keys wrapped before are read until they are wrapped anew, and only then without the former one", async () => {
+  test("CRED-04: keys wrapped before can be read, and wrapped anew without a change to what they encrypt", async () => {
     const own = await testDatabase();
     const ownPool = open(own);
     onTestFinished(async () => {

@@ -1,0 +1,90 @@
+import type { Command, Recorded } from "../kernel/decider.ts";
+import { type Draft, evolved, type Standing } from "./batch.ts";
+import type { CommandLog } from "./commandLog.ts";
+import type { CarriedOut } from "./commandMemory.ts";
+
+/** The stream of one aggregate, decoded. */
+export type Journal = {
+  read(from?: bigint, count?: number): AsyncIterable<readonly Recorded[]>;
+  append(
+    drafts: readonly Draft[],
+    head: { revision: bigint; chain: string },
+  ): Promise<{ revision: bigint; position: bigint; chain: string } | "conflict">;
+  /** Whether this error says nothing about what was to be written. */
+  isOutage(error: unknown): boolean;
+};
+
+/** One stream's state in this process, and what is known about how old it is. */
+export type FoldedStream = {
+  /** What is in memory, unless the stream is known or suspected to have gone on. */
+  present(): Standing | undefined;
+  /** Reads what is new, or all of it when nothing is in memory. Only one at a time. */
+  read(): Promise<Standing>;
+  /** This process has written: by whom, and what it adds up to. */
+  wrote(standing: Standing, commands: readonly (readonly [commandId: string, CarriedOut])[]): void;
+  /** The stream is known to reach at least here. */
+  reached(revision: bigint): void;
+  /** What is in memory may be old. */
+  doubt(): void;
+  /** What is in memory rests on something that is gone. */
+  forget(): void;
+};
+
+type Options = { on: Command["on"]; id: string; journal: Journal; log: CommandLog };
+
+export const foldedStream = ({ on, id, journal, log }: Options): FoldedStream => {
+  let current: Standing | undefined;
+  let reached = -1n;
+  /** How often the state had to be doubted, and how many of these doubts a later read has settled. */
+  let doubts = 0;
+  let settledDoubts = 0;
+
+  /** The state is kept with a command only where folding up to it again would be long. */
+  const remember = (commandId: string, { state, ...command }: CarriedOut) =>
+    log.add(commandId, on.ledger ? { ...command, state } : command);
+
+  const begin = async (): Promise<Standing> =>
+    (await log.begin()) ?? { state: on.initial, revision: -1n, position: -1n, chain: id };
+
+  const folded = (from: Standing, { type, data, revision, position, metadata }: Recorded): Standing => {
+    const { commandId, inputHash } = metadata;
+    const state = evolved(on, from.state, type, data);
+    const firstRevision = log.known(commandId)?.firstRevision ?? revision;
+    remember(commandId, { inputHash, firstRevision, revision, position, state });
+    return { state, revision, position, chain: metadata.chain ?? id };
+  };
+
+  return {
+    present: () => (current && doubts === settledDoubts && reached <= current.revision ? current : undefined),
+    async read() {
+      const doubtsBefore = doubts;
+      let standing = current ?? (await begin());
+      let lastCommandId: string | undefined;
+      for await (const events of journal.read(standing.revision + 1n)) {
+        for (const event of events) {
+          const { commandId } = event.metadata;
+          // Between two commands is where a snapshot can stand, also on the way through a long stream.
+          if (lastCommandId !== undefined && lastCommandId !== commandId) log.keep(standing, lastCommandId);
+          lastCommandId = commandId;
+          standing = folded(standing, event);
+        }
+      }
+      current = standing;
+      settledDoubts = doubtsBefore;
+      return standing;
+    },
+    wrote(standing, commands) {
+      current = standing;
+      for (const [commandId, command] of commands) remember(commandId, command);
+    },
+    reached(revision) {
+      if (revision > reached) reached = revision;
+    },
+    doubt() {
+      doubts += 1;
+    },
+    forget() {
+      current = undefined;
+    },
+  };
+};
