@@ -30,6 +30,11 @@ export const documentationRoutes = async (server: FastifyInstance): Promise<void
         withDefaultFonts: false,
         telemetry: false,
         hideClientButton: true,
+        // Each of these would lead to somebody else's service.
+        agent: { disabled: true },
+        mcp: { disabled: true },
+        showDeveloperTools: "never",
+        authentication: { preferredSecurityScheme: "accessToken" },
       },
     });
   });

@@ -49,6 +49,8 @@ export const documentRoutes = (server: FastifyInstance, routes: readonly Route[]
   server.register(swagger, {
     openapi: {
       openapi: "3.0.3",
+      // Wherever the document came from.
+      servers: [{ url: "/" }],
       info: { title: "Everfold", description: "Accounts, workspaces and a provable credit ledger.", version: "1" },
       components: { securitySchemes: { accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
     },
