@@ -8,7 +8,7 @@ type Owner = Pick<Subject, "id" | "scope">;
 export type Key = Uint8Array | "destroyed";
 
 /** The table of the vault: one row a subject, its key wrapped under a key that derives from a master key. */
-export type WrappedKeys = {
+type WrappedKeys = {
   /** By subject id; who has no row is absent. */
   load(subjects: readonly Subject[]): Promise<Map<string, Key>>;
   /** Two processes may do this for one subject at once: the first row stays, and `load` tells both what it says. */
