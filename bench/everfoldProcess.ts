@@ -14,11 +14,16 @@ const START_MAX_MS = 60_000;
 const STOP_MAX_MS = 30_000;
 const POLL_INTERVAL_MS = 10;
 
+/** No URL. Said, so that none in a file `.env` counts either. */
+const embedded = "";
+
 /**
  * What a load needs and a user may set: no rate limits, a token that outlives the run, and of the log only what is
  * wrong, since the baseline keeps none. Everything else that a debit passes through is as it is by default.
  */
 const settings = {
+  ROLES: "",
+  EVENTSTORE_URL: embedded,
   NODE_ENV: "development",
   HOST: "127.0.0.1",
   PORT: "0",
@@ -39,13 +44,13 @@ const commands = { npm: ["npm", "start"], node: [process.execPath, "src/main.ts"
 export const startEverfold = async (
   by: keyof typeof commands,
   directory: string,
-  databaseUrl?: string,
+  databaseUrl = embedded,
 ): Promise<EverfoldProcess> => {
   const [file, ...args] = commands[by];
   const begun = performance.now();
   const child = spawn(file, args, {
     cwd: root,
-    env: { ...inherited, ...settings, DATA_DIR: directory, ...(databaseUrl && { DATABASE_URL: databaseUrl }) },
+    env: { ...inherited, ...settings, DATA_DIR: directory, DATABASE_URL: databaseUrl },
     stdio: ["ignore", "pipe", "inherit"],
     // npm hands a Ctrl-C on to nobody: it relies on the terminal, which tells the whole group.
     detached: by === "npm",
