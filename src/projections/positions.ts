@@ -8,7 +8,7 @@ import { sql } from "../platform/sql.ts";
 import type { Projection } from "./projection.ts";
 
 /** Who wrote, or where: what is not given is not concerned. */
-export type Owner = { workspaceId?: string | null | undefined; userId?: string | null | undefined };
+type Owner = { workspaceId?: string | null | undefined; userId?: string | null | undefined };
 
 /** The last position this process wrote for a workspace and for a user. */
 export type OwnWrites = {

@@ -15,7 +15,7 @@ import type { Projection } from "./projection.ts";
 /** Nobody waits for single events here, so more of them share a transaction. */
 const BATCH_MAX = 2_000;
 
-export type RebuildProgress = { position: bigint; target: bigint; events: number };
+type RebuildProgress = { position: bigint; target: bigint; events: number };
 
 type Options = {
   store: EventStore;

@@ -26,7 +26,7 @@ export type ProjectionRunner = {
   stop(): Promise<void>;
 };
 
-export type RunnerStatus = {
+type RunnerStatus = {
   role: SubscriberRole;
   /** Every live projection has applied everything up to here; -1 while that is not known. */
   position: bigint;
@@ -44,7 +44,7 @@ export type RunnerStatus = {
   problem: string | null;
 };
 
-export type ProjectionOptions = {
+type ProjectionOptions = {
   store: EventStore;
   pool: Pool;
   codec: Codec;

@@ -1,7 +1,7 @@
 import type { EventOf, EventSource, Recorded } from "../kernel/decider.ts";
 
 /** Where an event stands, beside its data. */
-export type Occurrence = Omit<Recorded, "type" | "data">;
+type Occurrence = Omit<Recorded, "type" | "data">;
 
 type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<D> : never;
 /** Idempotent: it is had again when the process ended before it was noted. */

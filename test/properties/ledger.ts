@@ -11,7 +11,7 @@ const Line = z.object({
   data: z.looseObject({ amount: z.int().optional() }),
   metadata: z.looseObject({ chain: z.string(), commandId: z.uuid() }),
 });
-export type Line = z.output<typeof Line>;
+type Line = z.output<typeof Line>;
 
 const typeOf: Readonly<Record<string, string>> = {
   CreditsPurchased: "purchase",
