@@ -61,8 +61,7 @@ export const commandHandler = (options: Options): Handler & { start(): void; sto
       return outcome as Accepted<A> | Rejection;
     },
     async stateOf<D extends EventDefs, S>(aggregate: Aggregate<D, S>, id: string) {
-      const lane = lanes.of(aggregate as unknown as Aggregate, id);
-      const { state, revision, position } = await lane.standing(lanes.isLive());
+      const { state, revision, position } = await lanes.standing(aggregate as unknown as Aggregate, id);
       return { state: state as S, revision, position };
     },
     async *history<D extends EventDefs, S>({ category, events }: Aggregate<D, S>, id: string) {

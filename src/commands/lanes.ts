@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Codec } from "../eventstore/codec.ts";
 import { journalOf } from "../eventstore/journal.ts";
-import type { EventStore } from "../eventstore/store.ts";
+import { type EventStore, EventStoreUnavailable } from "../eventstore/store.ts";
 import type { Command } from "../kernel/decider.ts";
+import type { Standing } from "./batch.ts";
 import { ledgerLog, shortLog } from "./commandLog.ts";
 import type { CommandMemory } from "./commandMemory.ts";
 import { type Lane, openLane } from "./lane.ts";
@@ -10,8 +11,11 @@ import type { Limits, Warn } from "./limits.ts";
 
 type Lanes = {
   of(on: Command["on"], id: string): Lane;
-  /** Whether other processes' events are coming in as they happen: what lanes hold is then the present. */
-  isLive(): boolean;
+  /**
+   * The folded stream. While other processes' events come in as they happen, what its lane holds is the present; else
+   * it is read again, unless the store has just gone away.
+   */
+  standing(on: Command["on"], id: string): Promise<Standing>;
   /** Begins to follow the store; what is known until then is read again before it is used. */
   start(): void;
   stop(): Promise<void>;
@@ -33,6 +37,8 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
   const lanes = new Map<string, Lane>();
   const stopping = new AbortController();
   let isLive = false;
+  /** On the process's own clock. */
+  let lastLiveMs = Number.NEGATIVE_INFINITY;
   let following: Promise<void> | undefined;
 
   const open = (on: Command["on"], id: string, stream: string): Lane => {
@@ -51,14 +57,16 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
     }
   };
 
+  const endLive = () => {
+    if (isLive) lastLiveMs = performance.now();
+    isLive = false;
+  };
+
   /** What lanes hold may be older than where the subscription begins: they read again before they go on. */
   const follow = async (after: bigint): Promise<void> => {
     for (const lane of lanes.values()) lane.doubt();
     const { signal } = stopping;
-    const onDisconnect = () => {
-      isLive = false;
-    };
-    for await (const item of store.follow({ after, categories, signal, onDisconnect })) {
+    for await (const item of store.follow({ after, categories, signal, onDisconnect: endLive })) {
       if (item.kind === "caughtUp") isLive = true;
       if (item.kind === "event") lanes.get(item.event.stream)?.reached(item.event.revision);
     }
@@ -69,30 +77,41 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
       try {
         await follow(await store.head());
       } catch (error) {
-        isLive = false;
+        endLive();
         warn({ error }, "lanes cannot follow the event store and read before they decide");
         await delay(restartMs, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
     }
   };
 
+  const of: Lanes["of"] = (on, id) => {
+    const stream = `${on.category}-${id}`;
+    const lane = lanes.get(stream) ?? open(on, id, stream);
+    lanes.delete(stream);
+    lanes.set(stream, lane);
+    if (lanes.size > limits.lanesMax) evict();
+    return lane;
+  };
+
   return {
-    of(on, id) {
-      const stream = `${on.category}-${id}`;
-      const lane = lanes.get(stream) ?? open(on, id, stream);
-      lanes.delete(stream);
-      lanes.set(stream, lane);
-      if (lanes.size > limits.lanesMax) evict();
-      return lane;
+    of,
+    async standing(on, id) {
+      const lane = of(on, id);
+      try {
+        return await lane.standing(isLive);
+      } catch (error) {
+        const hasJustGone = performance.now() - lastLiveMs < limits.lastKnownMaxMs;
+        if (!hasJustGone || !(error instanceof EventStoreUnavailable)) throw error;
+        return lane.standing(true);
+      }
     },
-    isLive: () => isLive,
     start() {
       following ??= followForEver();
     },
     async stop() {
       stopping.abort();
       await following;
-      isLive = false;
+      endLive();
     },
   };
 };

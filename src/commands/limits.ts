@@ -12,6 +12,11 @@ export type Limits = {
   snapshotEvery: number;
   /** Commands of one ledger in memory while they cannot be kept elsewhere; then `OVERLOADED`. */
   heldCommandsMax: number;
+  /**
+   * How long states that were current when the store went away still count, so that read models can be read meanwhile.
+   * About as long as a store that hangs is not noticed anyway; nothing can be written on them.
+   */
+  lastKnownMaxMs: number;
 };
 
 export const defaultLimits: Limits = {
@@ -22,6 +27,7 @@ export const defaultLimits: Limits = {
   attemptsMax: 40,
   snapshotEvery: 2_000,
   heldCommandsMax: 200_000,
+  lastKnownMaxMs: 30_000,
 };
 
 export type Warn = (details: object, message: string) => void;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DebitCredits } from "../../src/commands/credits.ts";
 import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
@@ -43,6 +44,14 @@ const debitsOf = async (process: Process, workspaceId: string) => {
 const balanceOf = async (process: Process, workspaceId: string) => {
   const { state } = await process.handler.stateOf(creditLedger, workspaceId);
   return state.status === "open" ? state.balance : undefined;
+};
+
+/** Its handler began to follow before: it is where the events are as well. */
+const caughtUp = async ({ store }: Process) => {
+  const over = new AbortController();
+  const after = await store.head();
+  for await (const { kind } of store.follow({ after, categories: [creditLedger.category], signal: over.signal }))
+    if (kind === "caughtUp") over.abort();
 };
 
 describe("when the answer to an append is lost", () => {
@@ -102,7 +111,7 @@ describe("when the event store is killed under load", () => {
 describe("when the event store cannot be reached", () => {
   test("commands and states fail as unavailable, and so does the readiness of the process", async () => {
     const blocked = await startLossyProxy(backends.eventStore.url);
-    const process = backends.process({ url: blocked.url });
+    const process = backends.process({ url: blocked.url, limits: { lastKnownMaxMs: 0 } });
     const workspaceId = await openLedger(process.handler, 10);
     await blocked.stop();
     await expect(debit(process, workspaceId)).rejects.toThrow(EventStoreUnavailable);
@@ -110,6 +119,20 @@ describe("when the event store cannot be reached", () => {
       .poll(() => balanceOf(process, workspaceId).catch((error: Error) => error.name))
       .toBe("EventStoreUnavailable");
     expect(await process.store.isReachable()).toBe(false);
+  });
+
+  test("states that were current when it went away count for a while, unknown and doubtful ones do not", async () => {
+    const blocked = await startLossyProxy(backends.eventStore.url);
+    const process = backends.process({ url: blocked.url });
+    const workspaceId = await openLedger(process.handler, 10);
+    const doubtful = await openLedger(process.handler, 10);
+    await caughtUp(process);
+    await blocked.stop();
+    await expect.poll(() => process.store.isReachable()).toBe(false);
+    expect(await balanceOf(process, workspaceId)).toBe(10);
+    await expect(debit(process, doubtful)).rejects.toThrow(EventStoreUnavailable);
+    for (const id of [doubtful, randomUUID()])
+      await expect(balanceOf(process, id)).rejects.toThrow(EventStoreUnavailable);
   });
 
   test("a process follows the others again as soon as it is back", async () => {
