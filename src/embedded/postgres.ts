@@ -6,7 +6,7 @@ import { stopOrphan } from "./postgres/orphan.ts";
 import { launch, type Postmaster } from "./postgres/postmaster.ts";
 import { unusable } from "./postgres/unusable.ts";
 
-export type EmbeddedPostgres = {
+type EmbeddedPostgres = {
   /** Of the database `postgres`, as superuser, password included. */
   url: string;
   /** In order: running statements are cancelled, everything is written out. Safe to call twice. */

@@ -57,7 +57,7 @@ describe("registering", () => {
     expect(expectStatus(200, await login(apis[1], email.toUpperCase())).user.email).toBe(email);
   });
 
-  test("AUTH-01 ES-03: of many who register one address at the same time, through two processes, one succeeds", async () => {
+  test("AUTH-01 ES-03: of many who register one address at once, through two processes, one succeeds", async () => {
     for (let round = 0; round < 10; round += 1) {
       const email = newAddress();
       const answers = await Promise.all(

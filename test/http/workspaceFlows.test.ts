@@ -41,7 +41,7 @@ describe("slugs", () => {
     expect([first.slug, second.slug]).toEqual(["cafe-no-1", `cafe-no-1-${second.id.slice(0, 6)}`]);
   });
 
-  test("WS-02 ES-03: of many workspaces of one name made at the same time, through two processes, one has it bare", async () => {
+  test("WS-02 ES-03: of many workspaces of one name made at once, in two processes, one has it bare", async () => {
     for (let round = 0; round < 5; round += 1) {
       const name = `Team ${randomUUID()}`;
       const made = await Promise.all(Array.from({ length: 6 }, (_, index) => create(apis[index % 2 ? 1 : 0], name)));

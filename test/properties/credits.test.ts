@@ -33,7 +33,7 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
   const holds = <Ts extends [unknown, ...unknown[]]>(property: fc.IAsyncPropertyWithHooks<Ts>) =>
     fc.assert(property, { numRuns: 100 });
 
-  test("P19: adding credits raises the balance by exactly that amount, and a transaction says so (BILL-01, BILL-02, BILL-09)", async () => {
+  test("P19, BILL-01, BILL-02, BILL-09: a purchase raises the balance by its amount, and a line says so", async () => {
     const ledger = await newLedger(api, ada);
     await holds(
       fc.asyncProperty(amount, description, async (added, why) => {
@@ -52,7 +52,7 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
     );
   });
 
-  test("P20: a debit the balance covers lowers it by exactly that amount, and a transaction says so (BILL-03, BILL-09)", async () => {
+  test("P20, BILL-03, BILL-09: a debit the balance covers lowers it by its amount, and a line says so", async () => {
     const ledger = await newLedger(api, ada);
     const reference = fc.option(fc.string({ minLength: 1 }), { nil: undefined });
     const share = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true }));
@@ -72,7 +72,7 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
     );
   });
 
-  test("P21: a debit beyond the balance is refused, changes nothing and is not remembered (BILL-04, BILL-11)", async () => {
+  test("P21, BILL-04, BILL-11: a debit beyond the balance is refused, changes nothing, is not remembered", async () => {
     const ledger = await newLedger(api, ada, 10);
     await holds(
       fc.asyncProperty(amount, async (shortfall) => {
@@ -117,7 +117,7 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
     );
   });
 
-  test("P23: a debit that leaves less than the threshold recharges once, in the same append, as a transaction of its own (BILL-06, BILL-10)", async () => {
+  test("P23, BILL-06, BILL-10: a debit to below the threshold recharges once, in the same append", async () => {
     const ledger = await newLedger(api, ada, 1_000);
     const settings = fc.record({ threshold: fc.nat({ max: 1_500 }), amount: small, enabled: fc.boolean() });
     await holds(
@@ -156,7 +156,7 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
     );
   });
 
-  test("P24: concurrent operations through two processes keep the balance: it ends as the sum of what succeeded, never negative, each key once (BILL-07, BILL-11)", async () => {
+  test("P24, BILL-07, BILL-11: concurrent operations through two processes keep the balance, each key once", async () => {
     const operation = fc.record({
       to: fc.constantFrom("debits" as const, "debits" as const, "credits" as const),
       amount: small,
