@@ -14,6 +14,9 @@ const names = [...Object.keys(scenarios), "startup"];
 /** `TMPFS_MAGIC` of linux/magic.h: a folder in memory, where making something durable costs nothing. */
 const IN_MEMORY = 0x01021994;
 
+/** More than this and something else wants the cores as well. */
+const IDLE_LOAD_MAX = 0.5;
+
 const write = (text: string): void => {
   process.stdout.write(text);
 };
@@ -26,7 +29,10 @@ const run = async (wanted: readonly string[]): Promise<void> => {
     write(
       `${new Date().toISOString()}, ${availableParallelism()} cores (${cpus()[0]?.model}), Node ${process.version}, `,
     );
-    write(`load before: ${loadavg()[0]?.toFixed(2)}\n`);
+    const [busy = 0] = loadavg();
+    write(
+      `load before: ${busy.toFixed(2)}${busy > IDLE_LOAD_MAX ? " (NOT IDLE: these figures are not to be kept)" : ""}\n`,
+    );
     const chosen = wanted.flatMap((name) => scenarios[name] ?? []);
     if (chosen.length > 0) await debits(chosen, directory);
     if (wanted.includes("startup")) await measureStarts(join(directory, "startup"), write);
