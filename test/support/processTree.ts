@@ -9,7 +9,7 @@ export type Tree = { pids: readonly number[]; eventStore: number | undefined; po
 /** What `root` started, and what runs on `directory` whoever started it: an orphan belongs to the tree as well. */
 export const treeOf = (root: number | undefined, directory: string): Tree => {
   const all = listed();
-  const isServer = ({ command }: Listed) => command.includes(` ${directory}/`);
+  const isServer = ({ command }: Listed) => [" ", "/"].some((end) => command.includes(` ${directory}${end}`));
   const roots = all.filter((each) => each.pid === root || isServer(each)).map(({ pid }) => pid);
   const childrenOf = (pids: readonly number[]): number[] =>
     pids.length === 0 ? [] : all.filter(({ parent }) => pids.includes(parent)).map(({ pid }) => pid);
