@@ -35,11 +35,7 @@ const restartMs = 500;
 /** All lanes of this process, the least recently used idle ones let go. */
 export const openLanes = ({ store, codec, memory, categories, limits, warn }: Options): Lanes => {
   const lanes = new Map<string, Lane>();
-  const stopping = new AbortController();
-  let isLive = false;
-  /** On the process's own clock. */
-  let lastLiveMs = Number.NEGATIVE_INFINITY;
-  let following: Promise<void> | undefined;
+  const following = followStore({ store, categories, warn, lanes });
 
   const open = (on: Command["on"], id: string, stream: string): Lane => {
     const { snapshotEvery: keepEvery } = limits;
@@ -57,33 +53,6 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
     }
   };
 
-  const endLive = () => {
-    if (isLive) lastLiveMs = performance.now();
-    isLive = false;
-  };
-
-  /** What lanes hold may be older than where the subscription begins: they read again before they go on. */
-  const follow = async (after: bigint): Promise<void> => {
-    for (const lane of lanes.values()) lane.doubt();
-    const { signal } = stopping;
-    for await (const item of store.follow({ after, categories, signal, onDisconnect: endLive })) {
-      if (item.kind === "caughtUp") isLive = true;
-      if (item.kind === "event") lanes.get(item.event.stream)?.reached(item.event.revision);
-    }
-  };
-
-  const followForEver = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      try {
-        await follow(await store.head());
-      } catch (error) {
-        endLive();
-        warn({ error }, "lanes cannot follow the event store and read before they decide");
-        await delay(restartMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-      }
-    }
-  };
-
   const of: Lanes["of"] = (on, id) => {
     const stream = `${on.category}-${id}`;
     const lane = lanes.get(stream) ?? open(on, id, stream);
@@ -98,13 +67,58 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
     async standing(on, id) {
       const lane = of(on, id);
       try {
-        return await lane.standing(isLive);
+        return await lane.standing(following.isLive());
       } catch (error) {
-        const hasJustGone = performance.now() - lastLiveMs < limits.lastKnownMaxMs;
+        const hasJustGone = following.notLiveForMs() < limits.lastKnownMaxMs;
         if (!hasJustGone || !(error instanceof EventStoreUnavailable)) throw error;
         return lane.standing(true);
       }
     },
+    start: following.start,
+    stop: following.stop,
+  };
+};
+
+type Followed = Pick<Options, "store" | "categories" | "warn"> & { lanes: ReadonlyMap<string, Lane> };
+
+/** Tells lanes of what other processes write, as it happens while `isLive`. */
+const followStore = ({ store, categories, warn, lanes }: Followed) => {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let isLive = false;
+  /** On the process's own clock. */
+  let lastLiveMs = Number.NEGATIVE_INFINITY;
+  let following: Promise<void> | undefined;
+
+  const endLive = () => {
+    if (isLive) lastLiveMs = performance.now();
+    isLive = false;
+  };
+
+  /** What lanes hold may be older than where the subscription begins: they read again before they go on. */
+  const follow = async (after: bigint): Promise<void> => {
+    for (const lane of lanes.values()) lane.doubt();
+    for await (const item of store.follow({ after, categories, signal, onDisconnect: endLive })) {
+      if (item.kind === "caughtUp") isLive = true;
+      if (item.kind === "event") lanes.get(item.event.stream)?.reached(item.event.revision);
+    }
+  };
+
+  const followForEver = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        await follow(await store.head());
+      } catch (error) {
+        endLive();
+        warn({ error }, "lanes cannot follow the event store and read before they decide");
+        await delay(restartMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+
+  return {
+    isLive: () => isLive,
+    notLiveForMs: () => performance.now() - lastLiveMs,
     start() {
       following ??= followForEver();
     },

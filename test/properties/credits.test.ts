@@ -156,7 +156,7 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
     );
   });
 
-  test("P24, BILL-07, BILL-11: concurrent operations through two processes keep the balance, each key once", async () => {
+  test("P24, BILL-07, BILL-11: concurrent operations in two processes keep the balance, each key once", async () => {
     const operation = fc.record({
       to: fc.constantFrom("debits" as const, "debits" as const, "credits" as const),
       amount: small,
