@@ -62,7 +62,9 @@ const expectJudged = ({ status, body }: Answer, held: Role, required: Role): voi
   );
 };
 
-test("P6 RBAC-01 R-13: what needs a role is granted exactly to those who hold that role or a higher one", async () => {
+test("P6 RBAC-01 R-13: what needs a role is granted exactly to those who hold that role or a higher one", {
+  timeout: 300_000,
+}, async () => {
   const [workspace = ""] = await joined(1);
   const everyPair = roles.flatMap((required) => roles.map((held): [Role, Role] => [required, held]));
   await fc.assert(
@@ -74,7 +76,9 @@ test("P6 RBAC-01 R-13: what needs a role is granted exactly to those who hold th
   );
 });
 
-test("P7 RBAC-02: of several roles in several workspaces, the one in the workspace of the path counts", async () => {
+test("P7 RBAC-02: of several roles in several workspaces, the one in the workspace of the path counts", {
+  timeout: 300_000,
+}, async () => {
   const workspaces = await joined(3);
   const asked = fc.array(fc.record({ held: role, required: role }), { minLength: 3, maxLength: 3 });
   await fc.assert(
