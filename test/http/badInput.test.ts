@@ -185,7 +185,7 @@ describe("a field", () => {
     await expectRefused(owned, missing, invalid);
   });
 
-  test("BILL-02 BILL-03 BILL-10: that is an amount is a whole number of credits from 1 to 2^53 - 1 (a threshold: from 0)", async () => {
+  test("BILL-02 BILL-03 BILL-10: that is an amount is whole, from 1 (a threshold from 0) to 2^53 - 1", async () => {
     const amounts = [
       "-1",
       "-9007199254740992",
