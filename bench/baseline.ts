@@ -104,5 +104,7 @@ server.get<InWorkspace>("/api/v1/workspaces/:id/billing/transactions", async ({ 
   success([], { total: await wallets.transactions(id) }),
 );
 
+// Nobody is left to stop it.
+process.once("disconnect", () => process.exit());
 const address = new URL(await server.listen({ host: "127.0.0.1", port: 0 }));
 process.send?.({ port: Number(address.port), token: token() });

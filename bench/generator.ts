@@ -95,5 +95,7 @@ const cpuWhile = (begun: number, over: number): (() => number) => {
 const quantile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 
+// Nobody is left to tell.
+process.once("disconnect", () => process.exit());
 const [load]: Load[] = await once(process, "message");
 if (load !== undefined) process.send?.(await run(load));

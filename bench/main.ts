@@ -23,6 +23,12 @@ const write = (text: string): void => {
 
 const run = async (wanted: readonly string[]): Promise<void> => {
   const directory = await mkdtemp(join(tmpdir(), "everfold-bench-"));
+  // On the way out everything that was started is told to end; until it has, its files stay.
+  for (const signal of ["SIGINT", "SIGTERM"])
+    process.once(signal, () => {
+      write(`\nInterrupted; ${directory} can be removed.\n`);
+      process.exit(130);
+    });
   try {
     if ((await statfs(directory)).type === IN_MEMORY)
       throw new Error(`${directory} is in memory, where no commit is durable: set TMPDIR to a folder on a disk`);
@@ -56,8 +62,6 @@ if (unknown.length > 0) {
   process.stderr.write(`There is no benchmark ${unknown.join(", ")}: choose among ${names.join(", ")}\n`);
   process.exit(2);
 }
-// On the way out everything that was started is told to end.
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 try {
   await run(asked.length === 0 ? names : asked);
 } catch (error) {

@@ -37,6 +37,8 @@ const POOL_MAX = 20;
 /** Wallets as rows that are locked while they change; each change is one durable transaction with a line of its own. */
 export const rowLockWallets = async (url: string | undefined) => {
   const pool = new pg.Pool({ connectionString: url, max: POOL_MAX });
+  // An idle connection that is lost is replaced by the pool.
+  pool.on("error", () => undefined);
   await pool.query(tables);
 
   return {
