@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { type CreditLedger, creditLedger } from "./domain/credits/creditLedger.ts";
-import { verifyChain } from "./eventstore/chain.ts";
+import { canonical, verifyChain } from "./eventstore/chain.ts";
 import { eventCodec } from "./eventstore/codec.ts";
 import type { StoredEvent } from "./eventstore/store.ts";
 import { fold, type Metadata } from "./kernel/decider.ts";
@@ -30,14 +30,31 @@ const codec = eventCodec({
   keysToWrite: noKeys,
 });
 
+/** A file that is no ledger at all: whoever reads the report need not know what a stack is. */
+class NoLedger extends Error {}
+
 async function* exported(file: string): AsyncGenerator<StoredEvent & { data: { workspaceId: string } }> {
   const input = file === "-" ? process.stdin : createReadStream(file);
+  let number = 0;
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    number += 1;
     if (line.trim() === "") continue;
-    const event = Line.parse(JSON.parse(line));
+    const event = parsed(line);
+    if (event === undefined) throw new NoLedger(`Line ${number} is no event of a ledger.`);
     yield { ...event, stream: `${creditLedger.category}-${event.data.workspaceId}` };
   }
 }
+
+const parsed = (line: string): z.output<typeof Line> | undefined => {
+  try {
+    const event = Line.parse(JSON.parse(line));
+    // Throws on half a character, which no event ever held.
+    canonical(event.data);
+    return event;
+  } catch {
+    return undefined;
+  }
+};
 
 /** Follows the chain and recomputes the balance in one pass, so that a ledger of any length fits. */
 const verify = async (file: string): Promise<{ isIntact: boolean; report: string }> => {
@@ -49,9 +66,10 @@ const verify = async (file: string): Promise<{ isIntact: boolean; report: string
   let lowest = 0;
   async function* recomputed(): AsyncGenerator<StoredEvent> {
     for (let next = first; !next.done; next = await events.next()) {
+      yield next.value;
+      // Gone on with only when the chain holds so far: what was tampered with may be no event that can be decoded.
       ledger = fold(creditLedger, await codec.decode(creditLedger.events, [next.value]), ledger);
       if (ledger.status === "open") lowest = Math.min(lowest, ledger.balance);
-      yield next.value;
     }
   }
   const { workspaceId } = first.value.data;
@@ -63,13 +81,26 @@ const verify = async (file: string): Promise<{ isIntact: boolean; report: string
   return { isIntact: true, report: `${count} events of ${workspaceId}, chain intact, balance ${balance} credits.` };
 };
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const [action, file] = positionals;
-if (action !== "verify" || file === undefined) {
-  process.stderr.write(usage);
-  process.exitCode = 2;
-} else {
-  const { isIntact, report } = await verify(file);
-  process.stdout.write(`${report}\n`);
-  process.exitCode = isIntact ? 0 : 1;
-}
+const audit = async (args: string[]): Promise<number> => {
+  const { positionals } = parseArgs({ args, allowPositionals: true, strict: false });
+  const [action, file, ...others] = positionals;
+  if (action !== "verify" || file === undefined || positionals.length < args.length || others.length > 0) {
+    process.stderr.write(usage);
+    return 2;
+  }
+  try {
+    const { isIntact, report } = await verify(file);
+    process.stdout.write(`${report}\n`);
+    return isIntact ? 0 : 1;
+  } catch (error) {
+    if (error instanceof NoLedger) {
+      process.stdout.write(`${error.message}\n`);
+      return 1;
+    }
+    if (!(error instanceof Error && "code" in error)) throw error;
+    process.stderr.write(`${file} cannot be read: ${error.message}\n`);
+    return 2;
+  }
+};
+
+process.exitCode = await audit(process.argv.slice(2));
