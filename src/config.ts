@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { z } from "zod";
 
 const integer = (least: number, most: number) =>
@@ -84,6 +85,12 @@ export class ConfigError extends Error {
   }
 }
 type Problem = { name: string; says: string };
+
+/** The process's own variables, and those of a `.env` file in the working directory that it does not have. */
+export const environment = (): Readonly<Record<string, string | undefined>> => {
+  if (existsSync(".env")) process.loadEnvFile(".env");
+  return process.env;
+};
 
 /** Errors: `ConfigError`. */
 export const readConfig = (environment: Readonly<Record<string, string | undefined>>): Config => {

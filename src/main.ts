@@ -8,7 +8,7 @@ import { sessionStanding } from "./commands/sessions.ts";
 import { login, logout, logoutEverywhere, refresh } from "./commands/signIn.ts";
 import { workspaceCreation } from "./commands/workspaceCreation.ts";
 import { memberAddition } from "./commands/workspaceMembership.ts";
-import { type Config, ConfigError, readConfig } from "./config.ts";
+import { type Config, ConfigError, environment, readConfig } from "./config.ts";
 import { aggregates } from "./domain/aggregates.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
 import { type Codec, eventCodec } from "./eventstore/codec.ts";
@@ -246,7 +246,7 @@ const run = async (): Promise<void> => {
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
   try {
-    const config = readConfig(process.env);
+    const config = readConfig(environment());
     const log = createLog(config.LOG_LEVEL);
     const everfold = await start(config, log);
     print(

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { joinBackends } from "./backends.ts";
-import { readConfig } from "./config.ts";
+import { environment, readConfig } from "./config.ts";
 import { createLog } from "./platform/log.ts";
 import { migrate } from "./platform/migrations.ts";
 
@@ -12,7 +12,7 @@ On DATABASE_URL, or without it on the embedded Postgres under DATA_DIR.
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 const run = async (direction: "up" | "down", count: string | undefined): Promise<void> => {
-  const config = readConfig(process.env);
+  const config = readConfig(environment());
   await using stack = new AsyncDisposableStack();
   const url = config.DATABASE_URL ?? (await joinBackends(config, createLog("error"), stack)).databaseUrl;
   const names = await migrate(url, { direction, ...(count === undefined ? {} : { count: Number(count) }), log: print });

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { type Options, Presets, SingleBar } from "cli-progress";
 import { joinBackends } from "./backends.ts";
-import { readConfig } from "./config.ts";
+import { environment, readConfig } from "./config.ts";
 import { eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
 import { keyVault } from "./platform/keyVault.ts";
@@ -27,7 +27,7 @@ const bar: Options = {
 };
 
 const run = async (names: readonly string[], signal: AbortSignal): Promise<void> => {
-  const config = readConfig(process.env);
+  const config = readConfig(environment());
   const log = createLog("error");
   await using stack = new AsyncDisposableStack();
   const { databaseUrl: url, eventStoreUrl, masterKey } = await joinBackends(config, log, stack);
