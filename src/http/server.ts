@@ -8,6 +8,7 @@ import type { Log } from "../platform/log.ts";
 import { type App, createApp } from "./binder.ts";
 import { answerClientErrors } from "./clientError.ts";
 import { documentationRoutes } from "./docs.ts";
+import { draining } from "./draining.ts";
 import { errorHandler, Refused } from "./errors.ts";
 import { decodableUrl, guard } from "./guard.ts";
 import { acceptJsonBodies } from "./jsonBody.ts";
@@ -45,7 +46,6 @@ const HEADERS_BYTES_MAX = 16_384;
 const HEADERS_COUNT_MAX = 100;
 /** A request that has not arrived by then is not coming; slow senders would hold connections for ever. */
 const REQUEST_TIMEOUT_MS = 30_000;
-const CLOSE_TIMEOUT_MS = 10_000;
 
 /** Everything between a socket and the features' routes, in the order of FND-11. */
 export const createServer = async (options: {
@@ -59,28 +59,19 @@ export const createServer = async (options: {
   const { settings, log, ports, jwks, dependencies, features } = options;
   const server = bareServer(settings, log);
   const routes: Route[] = [];
-  let isDraining = false;
+  const { isDraining, close } = draining(server);
 
   documentRoutes(server, routes);
   await pipeline(server, settings);
-  systemRoutes(server, ports, routes, { dependencies, jwks, isDraining: () => isDraining });
+  systemRoutes(server, ports, routes, { dependencies, jwks, isDraining });
   features(createApp(server, ports, routes));
   await documentationRoutes(server);
-  // Closing ends the connections that are idle then; the others are kept alive by their last answer.
-  server.addHook("onResponse", async () => {
-    if (isDraining) setImmediate(() => server.server.closeIdleConnections());
-  });
   await server.ready();
 
   return {
     routes,
     listen: (address) => server.listen(address),
-    close: async () => {
-      isDraining = true;
-      const cutOff = setTimeout(() => server.server.closeAllConnections(), CLOSE_TIMEOUT_MS);
-      await server.close();
-      clearTimeout(cutOff);
-    },
+    close,
   };
 };
 

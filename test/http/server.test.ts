@@ -235,14 +235,17 @@ describe("the pipeline", () => {
     await closed;
   });
 
-  it("FND-22: stops taking requests but finishes those it has", async () => {
+  it("FND-22: takes no more requests, waits for none on silent connections, finishes those it has", async () => {
     const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
     const stopping = await serveGreetings({}, { features: (app) => slow(app, started.resolve, finish.promise) });
+    const silent = connect(Number(new URL(stopping.url).port), "127.0.0.1");
+    await once(silent, "connect");
     const answer = fetch(`${stopping.url}/api/v1/slow`, { headers: asAda });
     await started.promise;
     const closed = stopping.server.close();
     await expect(fetch(`${stopping.url}/health`)).rejects.toThrow();
+    await once(silent, "close");
     finish.resolve();
     expect((await answer).status).toBe(200);
     await closed;

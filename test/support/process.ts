@@ -88,17 +88,19 @@ export const spawnEverfold = (
   return { pid, lines, ready: ready.promise, ended, tree, stop, kill };
 };
 
-/** The same, once it is ready. Errors: what it wrote, when it ends instead. */
-export const everfoldProcess = async (
-  stack: AsyncDisposableStack,
-  settings: Settings & { DATA_DIR: string },
-): Promise<EverfoldProcess> => {
-  const started = spawnEverfold(stack, settings);
+/** Errors: what it wrote, when it ends instead. */
+export const whenReady = async (started: Started): Promise<EverfoldProcess> => {
   const isOver = started.ended.then(({ code, signal, errors }) => {
     throw new Error(`Everfold ended with ${code ?? signal} instead of getting ready: ${errors}`);
   });
   return { ...started, url: await Promise.race([started.ready, isOver]) };
 };
+
+/** The same, once it is ready. */
+export const everfoldProcess = (
+  stack: AsyncDisposableStack,
+  settings: Settings & { DATA_DIR: string },
+): Promise<EverfoldProcess> => whenReady(spawnEverfold(stack, settings));
 
 /** Settings of whoever runs the tests shall not reach it, but for the delay that the whole suite can be run with. */
 const environment = (settings: Settings): NodeJS.ProcessEnv => ({
