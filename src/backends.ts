@@ -7,6 +7,7 @@ import { startPostgres } from "./embedded/postgres.ts";
 import { DirectoryInUse, lockDirectory } from "./platform/directoryLock.ts";
 import type { Log } from "./platform/log.ts";
 import { keptMasterKey } from "./platform/masterKey.ts";
+import { openPool, type Pool, type Role } from "./platform/postgres.ts";
 
 const Endpoints = z.object({ eventStoreUrl: z.string(), databaseUrl: z.string() });
 export type Backends = z.output<typeof Endpoints> & { masterKey: Buffer };
@@ -79,4 +80,22 @@ const noteEndpoints = async (directory: string, endpoints: z.output<typeof Endpo
   await writeFile(file, "", { mode: 0o600 });
   await chmod(file, 0o600);
   await writeFile(file, JSON.stringify(endpoints));
+};
+
+/** Connections that have `role` from their start-up on, as many as the settings say; they end with `stack`. */
+export const poolAs = (
+  role: Role,
+  { config, backends, log }: { config: Config; backends: Backends; log: Log },
+  stack: AsyncDisposableStack,
+): Pool => {
+  const pool = openPool({
+    url: backends.databaseUrl,
+    role,
+    max: config.DATABASE_POOL_MAX,
+    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    onError: (error) => log.warn({ error, role }, "an idle connection to Postgres was lost"),
+  });
+  stack.defer(() => pool.end());
+  return pool;
 };

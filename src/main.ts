@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Backends, startBackends } from "./backends.ts";
+import { type Backends, poolAs, startBackends } from "./backends.ts";
 import { accessControl, permissions } from "./commands/access.ts";
 import { commandHandler, type Handler } from "./commands/handler.ts";
 import type { BlindIndex } from "./commands/organizations.ts";
@@ -13,6 +13,7 @@ import { aggregates } from "./domain/aggregates.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
 import { type Codec, eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
+import { type Followers, startFollowers } from "./followers.ts";
 import { accountRoutes } from "./http/accounts.ts";
 import { billingRoutes } from "./http/billing.ts";
 import { credentialRoutes } from "./http/credentials.ts";
@@ -25,17 +26,14 @@ import { accessTokens } from "./platform/accessTokens.ts";
 import { keptCommands } from "./platform/commandMemory.ts";
 import { deriveKey, keyedHash } from "./platform/encryption.ts";
 import { type KeyVault, keyVault } from "./platform/keyVault.ts";
-import { createLog, type Log } from "./platform/log.ts";
+import { createLog, type Log, type LogDestination, standardOutput } from "./platform/log.ts";
 import { migrate, pendingMigrations } from "./platform/migrations.ts";
 import { passwords } from "./platform/passwords.ts";
-import { openPool, type Pool, query, type Role, readAsTenant } from "./platform/postgres.ts";
+import { type Pool, query, readAsTenant } from "./platform/postgres.ts";
 import { openSigningKeys } from "./platform/signingKeys.ts";
 import { sql } from "./platform/sql.ts";
 import { projections } from "./projections/all.ts";
 import { followProjected, ownWrites } from "./projections/positions.ts";
-import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
-import { credentialErasure } from "./reactions/credentialErasure.ts";
-import { runReactions } from "./reactions/runner.ts";
 
 export type Everfold = {
   /** Where the API listens; absent where the role `api` is not among the process's. */
@@ -47,13 +45,17 @@ export type Everfold = {
   stop(): Promise<void>;
 };
 
-/** Starts what ROLES asks for. Whatever was started is stopped again when something after it cannot be. */
-export const start = async (config: Config, log: Log): Promise<Everfold> => {
+/**
+ * Starts what ROLES asks for, and logs to `destination`. Whatever was started is stopped again when something after it
+ * cannot be.
+ */
+export const start = async (config: Config, destination: LogDestination = standardOutput()): Promise<Everfold> => {
+  const log = createLog(config.LOG_LEVEL, destination);
   await using stack = new AsyncDisposableStack();
   const backends = await startBackends(config, log, stack);
   await migrate(backends.databaseUrl, { log: (line) => log.debug({ backend: "postgres" }, line) });
 
-  const pool = openedPool("everfold_api", config, backends, log, stack);
+  const pool = poolAs("everfold_api", { config, backends, log }, stack);
   const store = eventStoreDb({ url: backends.eventStoreUrl });
   stack.defer(() => store.close());
   const vault = keyVault({ pool, masterKey: backends.masterKey });
@@ -62,7 +64,7 @@ export const start = async (config: Config, log: Log): Promise<Everfold> => {
     store,
     codec,
     memory: keptCommands(pool),
-    categories: aggregates.map(({ category }) => category),
+    categories: aggregates.filter(({ ledger }) => ledger === undefined).map(({ category }) => category),
     hashInput: keyedHash(deriveKey(backends.masterKey, "input-hash")),
     warn: (details, message) => log.warn(details, message),
   });
@@ -70,8 +72,8 @@ export const start = async (config: Config, log: Log): Promise<Everfold> => {
   await handler.start();
 
   const within: Within = { config, log, backends, pool, store, vault, codec, handler, stack };
-  const projecting = startFollowers(within);
-  const served = config.ROLES.includes("api") ? await serve(within, projecting) : { url: undefined, routes: [] };
+  const followers = follow(within, (line) => destination.write(line));
+  const served = config.ROLES.includes("api") ? await serve(within, followers) : { url: undefined, routes: [] };
   const resources = stack.move();
   return { ...served, handler, stop: () => resources.disposeAsync() };
 };
@@ -89,39 +91,14 @@ type Within = {
   stack: AsyncDisposableStack;
 };
 
-const openedPool = (role: Role, config: Config, { databaseUrl }: Backends, log: Log, stack: AsyncDisposableStack) => {
-  const pool = openPool({
-    url: databaseUrl,
-    role,
-    max: config.DATABASE_POOL_MAX,
-    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
-    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
-    onError: (error) => log.warn({ error, role }, "an idle connection to Postgres was lost"),
-  });
-  stack.defer(() => pool.end());
-  return pool;
+const follow = ({ config, backends, stack }: Within, onLogLine: (line: string) => void): Followers | undefined => {
+  if (!config.ROLES.some((role) => role !== "api")) return undefined;
+  const followers = startFollowers({ config, backends }, onLogLine);
+  stack.defer(() => followers.stop());
+  return followers;
 };
 
-/** The processes behind the API: read models and reactions. */
-const startFollowers = ({ config, log, backends, store, vault, codec, stack }: Within) => {
-  const isFor = (role: Config["ROLES"][number]) => config.ROLES.includes(role);
-  if (!isFor("projections") && !isFor("reactions")) return undefined;
-  const pool = openedPool("everfold_projector", config, backends, log, stack);
-  if (isFor("reactions")) {
-    const reacting = runReactions({ store, pool, codec, log, reactions: [credentialErasure(vault)] });
-    stack.defer(() => reacting.stop());
-  }
-  if (!isFor("projections")) return undefined;
-  const options = { store, pool, codec, projections, sources: aggregates, log, delayMs: config.PROJECTION_DELAY_MS };
-  const projecting = runProjections(options);
-  stack.defer(() => projecting.stop());
-  return projecting;
-};
-
-const serve = async (
-  within: Within,
-  projecting: ProjectionRunner | undefined,
-): Promise<Pick<Everfold, "url" | "routes">> => {
+const serve = async (within: Within, followers: Followers | undefined): Promise<Pick<Everfold, "url" | "routes">> => {
   const { config, log, backends, pool, handler, stack } = within;
   const projected = followProjected(pool, projections, log);
   stack.defer(() => projected.stop());
@@ -133,7 +110,7 @@ const serve = async (
   });
   const check = accessControl(handler);
   const now = () => new Date().toISOString();
-  const dependencies = dependenciesOf(within, projecting);
+  const dependencies = dependenciesOf(within, followers);
   const server = await createServer({
     settings: config,
     log,
@@ -196,29 +173,16 @@ const features =
     });
   };
 
-const lagMaxMs = 10_000;
-
 /** FND-14: what the process needs to be of use. */
-const dependenciesOf = (
-  { backends, pool, store }: Within,
-  projecting: ProjectionRunner | undefined,
-): readonly Dependency[] => [
+const dependenciesOf = ({ backends, pool, store }: Within, followers: Followers | undefined): readonly Dependency[] => [
   { name: "eventstore", fault: async () => ((await store.isReachable()) ? undefined : "cannot be reached") },
   { name: "postgres", fault: async () => void (await query(pool, sql`select 1`)) },
   {
     name: "migrations",
     fault: async () => ((await pendingMigrations(backends.databaseUrl)).length > 0 ? "some are pending" : undefined),
   },
-  ...(projecting ? [{ name: "projections", fault: async () => faultOf(projecting) }] : []),
+  ...(followers ? [{ name: "projections", fault: followers.fault }] : []),
 ];
-
-const faultOf = ({ status }: ProjectionRunner): string | undefined => {
-  const { role, isCaughtUp, waiting } = status();
-  if (role === "standby") return undefined;
-  if (role !== "running" || !isCaughtUp) return "are catching up";
-  const lagMs = waiting.since === null ? 0 : Date.now() - Date.parse(waiting.since);
-  return lagMs > lagMaxMs ? "lag behind" : undefined;
-};
 
 const upWithinMs = 60_000;
 const probeEveryMs = 50;
@@ -247,8 +211,7 @@ const run = async (): Promise<void> => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
   try {
     const config = readConfig(environment());
-    const log = createLog(config.LOG_LEVEL);
-    const everfold = await start(config, log);
+    const everfold = await start(config);
     print(
       everfold.url
         ? `Everfold is ready: ${everfold.url} – documentation at ${everfold.url}/api/v1/docs`

@@ -33,7 +33,10 @@ type Options = {
   store: EventStore;
   codec: Codec;
   memory: CommandMemory;
-  /** The categories whose streams this process keeps states of. */
+  /**
+   * The categories whose states are looked at without being written to, as authorization does: these are followed. What
+   * others write to a stream of another category is met when this process appends to it, or read when it is asked for.
+   */
   categories: readonly string[];
   /** Keyed: an input may hold what nobody shall guess from its hash. */
   hashInput: (canonicalInput: string) => string;

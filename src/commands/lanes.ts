@@ -66,10 +66,11 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
     of,
     async standing(on, id) {
       const lane = of(on, id);
+      const isFollowed = categories.includes(on.category);
       try {
-        return await lane.standing(following.isLive());
+        return await lane.standing(isFollowed && following.isLive());
       } catch (error) {
-        const hasJustGone = following.notLiveForMs() < limits.lastKnownMaxMs;
+        const hasJustGone = isFollowed && following.notLiveForMs() < limits.lastKnownMaxMs;
         if (!hasJustGone || !(error instanceof EventStoreUnavailable)) throw error;
         return lane.standing(true);
       }

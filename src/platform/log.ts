@@ -1,6 +1,11 @@
 import pino, { type DestinationStream, type Logger } from "pino";
 
 export type Log = Logger;
+/** Where lines go, each with its line break. */
+export type LogDestination = DestinationStream;
+
+/** Written asynchronously: a line must not hold up the request it tells about. */
+export const standardOutput = (): LogDestination => pino.destination({ fd: 1, sync: false });
 
 /** Whatever is logged under one of these names is not written. */
 const secretNames: ReadonlySet<string> = new Set([
@@ -27,14 +32,8 @@ const secretShapes =
 /** What each of those shapes begins with, found at a fraction of the cost of looking for them. */
 const mayHoldSecret = /eyJ|Bearer |:\/\//;
 
-/**
- * JSON lines with an ISO time, the level's name, and no secrets (LOG-01, LOG-02). Written asynchronously: a line
- * must not hold up the request it tells about.
- */
-export const createLog = (
-  level: string,
-  destination: DestinationStream = pino.destination({ fd: 1, sync: false }),
-): Log =>
+/** JSON lines with an ISO time, the level's name, and no secrets (LOG-01, LOG-02). */
+export const createLog = (level: string, destination: LogDestination = standardOutput()): Log =>
   pino(
     {
       level,

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { readConfig } from "../../src/config.ts";
 import { type EmbeddedEventStore, startEventStore } from "../../src/embedded/eventStore.ts";
 import { type Everfold, start } from "../../src/main.ts";
-import { createLog } from "../../src/platform/log.ts";
 import { type TestDatabase, testDatabase } from "./database.ts";
 
 /** The two backends of one installation, for any number of Everfold processes on them. */
@@ -41,8 +40,7 @@ export const installation = async (stack: AsyncDisposableStack): Promise<Install
       PROJECTION_DELAY_MS: process.env["PROJECTION_DELAY_MS"] ?? "0",
       ...settings,
     });
-    const log = createLog(config.LOG_LEVEL, { write: (line) => void lines.push(line) });
-    const started = await start(config, log);
+    const started = await start(config, { write: (line) => void lines.push(line) });
     stack.defer(() => started.stop());
     return { ...started, url: started.url ?? "", lines };
   };
