@@ -203,8 +203,8 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
           }
 
         const upTo = { "x-event-position": lines.at(-1)?.position };
-        for (const ledger of ledgers) {
-          const [{ creditBalance }, all] = await Promise.all([ledger.billing(upTo), ledger.allTransactions(upTo)]);
+        const shown = ledgers.map((ledger) => Promise.all([ledger.billing(upTo), ledger.allTransactions(upTo)]));
+        for (const [{ creditBalance }, all] of await Promise.all(shown)) {
           expect(creditBalance).toBe(sum);
           expect(all).toMatchObject(moved.toReversed());
         }
