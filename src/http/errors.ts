@@ -41,14 +41,25 @@ export const refused = (rejection: Rejection): Refused => new Refused(failureOfR
 /** Where the request is wrong, in the caller's own words. */
 type Fault = { path: string; message: string };
 
-/** FND-10. */
-export const invalid = (details: readonly Fault[]): Refused =>
-  new Refused({ status: 400, code: "VALIDATION_ERROR", message: "The request is not valid.", details });
+/** Whoever mends a request can do with the first of its faults; a body of nothing but faults must not come back whole. */
+const FAULTS_MAX = 20;
+const PATH_LENGTH_MAX = 100;
 
-export const faultsIn = (error: z.ZodError): Fault[] =>
+/** FND-10. */
+export const invalid = (faults: readonly Fault[]): Refused => {
+  const details = faults
+    .slice(0, FAULTS_MAX)
+    .map(({ path, message }) => ({ path: path.slice(0, PATH_LENGTH_MAX), message }));
+  return new Refused({ status: 400, code: "VALIDATION_ERROR", message: "The request is not valid.", details });
+};
+
+export const unknownFields = (paths: readonly string[]): Fault[] =>
+  paths.map((path) => ({ path, message: "Unknown field" }));
+
+const faultsIn = (error: z.ZodError): Fault[] =>
   error.issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({ path: [...issue.path, key].join("."), message: "Unknown field" }))
+      ? unknownFields(issue.keys.map((key) => [...issue.path, key].join(".")))
       : [{ path: issue.path.join("."), message: issue.message }],
   );
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { faultsIn, invalid } from "./errors.ts";
+import { invalid, unknownFields, validated } from "./errors.ts";
 import { paramNames } from "./route.ts";
 
 type Shape = Readonly<Record<string, z.ZodType>>;
@@ -31,8 +31,6 @@ export const gatherInput = <I extends z.ZodObject>(
   const body = given.body ?? {};
   if (typeof body !== "object" || Array.isArray(body)) throw invalid([{ path: "", message: "Must be an object" }]);
   const unknown = Object.keys(body).filter((key) => !Object.hasOwn(layout.body?.shape ?? {}, key));
-  const gathered = input.safeParse({ ...body, ...Object(given.params), ...fresh });
-  if (unknown.length === 0 && gathered.success) return gathered.data;
-  const faults = unknown.map((path) => ({ path, message: "Unknown field" }));
-  throw invalid([...faults, ...(gathered.error ? faultsIn(gathered.error) : [])]);
+  if (unknown.length > 0) throw invalid(unknownFields(unknown));
+  return validated(input, { ...body, ...Object(given.params), ...fresh });
 };

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { invalid, malformedJson, Refused } from "./errors.ts";
+import { invalid, malformedJson, Refused, unknownFields } from "./errors.ts";
 import { enter } from "./stage.ts";
 
 /** Deeper than any input of ours, shallow enough for whatever walks it by recursion. */
@@ -50,7 +50,7 @@ const inside = (value: unknown): unknown[] => {
   if (Array.isArray(value)) return value;
   for (const key of Object.keys(value)) {
     checkText(key);
-    if (forbiddenKeys.has(key)) throw invalid([{ path: key, message: "Unknown field" }]);
+    if (forbiddenKeys.has(key)) throw invalid(unknownFields([key]));
   }
   return Object.values(value);
 };
