@@ -29,11 +29,15 @@ const statusOf: Readonly<Record<RejectionKind, number>> = {
   limited: 429,
 };
 
+/** A queue that is full has room again when its next batch is written. */
+const RETRY_LIMITED_S = 1;
+
 export const failureOfRejection = ({ rejected, code, message, details }: Rejection): Failure => ({
   status: statusOf[rejected],
   code,
   message,
   details,
+  ...(rejected === "limited" && { retryAfterSeconds: RETRY_LIMITED_S }),
 });
 
 export const refused = (rejection: Rejection): Refused => new Refused(failureOfRejection(rejection));

@@ -109,6 +109,16 @@ describe("a command over HTTP", () => {
     ]);
   });
 
+  it("that is one too many is answered with 429 and when to try again", async () => {
+    const answer = await greet({ text: "much" });
+    expect([answer.status, answer.headers.get("retry-after"), (await errorOf(answer)).code]).toEqual([
+      429,
+      "1",
+      "OVERLOADED",
+    ]);
+    expect((await greet({ text: "poor" })).headers.has("retry-after")).toBe(false);
+  });
+
   it("FND-07: that fails tells nobody why but the log", async () => {
     const requestId = randomUUID();
     const answer = await greet({ text: "bug" }, { "x-request-id": requestId });

@@ -17,7 +17,7 @@ describe("what an error means to a client", () => {
       limited: 429,
     };
     for (const [kind, status] of Object.entries(expected) as [RejectionKind, number][])
-      expect(failureOfRejection(reject(kind, "SOME_CODE", "Because.", { why: 1 }))).toEqual({
+      expect(failureOfRejection(reject(kind, "SOME_CODE", "Because.", { why: 1 }))).toMatchObject({
         status,
         code: "SOME_CODE",
         message: "Because.",
