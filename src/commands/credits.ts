@@ -104,7 +104,10 @@ export const DebitCredits = command(creditLedger, {
 export const ConfigureAutoRecharge = command(creditLedger, {
   name: "ConfigureAutoRecharge",
   permission: "billing:admin",
-  input: InLedger.extend({ enabled: z.boolean(), threshold: CreditLevel, amount: Credits }),
+  input: InLedger.extend({ enabled: z.boolean(), threshold: CreditLevel, amount: CreditLevel }).refine(
+    ({ enabled, amount }) => !enabled || amount > 0,
+    { path: ["amount"], message: "must be positive while recharging is enabled" },
+  ),
   output: Billing,
   stream: inLedger,
   decide: ({ workspaceId, enabled: isEnabled, threshold, amount }, ledger) => {

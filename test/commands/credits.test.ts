@@ -206,6 +206,13 @@ describe("what is no amount of credits is not let in", () => {
     expect(accepts(ConfigureAutoRecharge, configure(-1, 1))).toBe(false);
   });
 
+  test("what is answered before a recharge was ever configured, off and all 0, can be sent back", () => {
+    expect(accepts(ConfigureAutoRecharge, configure(0, 0, false))).toBe(true);
+    given(creditLedger, opened, autoRecharge(10, 50))
+      .when(ConfigureAutoRecharge, configure(0, 0, false))
+      .then(autoRecharge(0, 0, false));
+  });
+
   test("words have their bounds", () => {
     expect(accepts(DebitCredits, { ...debit(1), description: "d".repeat(500), referenceId: "r".repeat(200) })).toBe(
       true,

@@ -23,7 +23,9 @@ const events = {
     InLedger.extend({ amount: Credits, description: Description, referenceId: ReferenceId.nullable() }),
   ),
   CreditsRecharged: event(InLedger.extend({ amount: Credits, description: Description })),
-  AutoRechargeConfigured: event(InLedger.extend({ isEnabled: z.boolean(), threshold: CreditLevel, amount: Credits })),
+  AutoRechargeConfigured: event(
+    InLedger.extend({ isEnabled: z.boolean(), threshold: CreditLevel, amount: CreditLevel }),
+  ),
 };
 
 export type CreditLedger =
