@@ -20,10 +20,20 @@ create table vault.signing_keys (
 );
 
 -- Nobody may delete: a destroyed key leaves its row behind, so that it is never made again under the same subject.
-grant select, insert, update on vault.subject_keys, vault.signing_keys to everfold_api, everfold_projector;
+grant select, insert, update on vault.subject_keys to everfold_api, everfold_projector;
+-- Tokens are the API's business alone.
+grant select, insert, update on vault.signing_keys to everfold_api;
 reset role;
 
 -- Down Migration
 
+do $$
+begin
+  if exists (select from vault.subject_keys) or exists (select from vault.signing_keys) then
+    raise exception 'the vault holds keys: without them nothing personal and no secret can be read again'
+      using hint = 'If that is what you want, delete the rows of vault.subject_keys and vault.signing_keys first.';
+  end if;
+end
+$$;
 drop table vault.signing_keys;
 drop table vault.subject_keys;

@@ -72,6 +72,21 @@ describe("the runner", () => {
   });
 });
 
+describe("a vault that holds keys", () => {
+  test.each([
+    sql`insert into vault.subject_keys (subject_id, kind, wrapped_key, key_version)
+      values (gen_random_uuid(), 'user', ${Buffer.alloc(60)}, 1)`,
+    sql`insert into vault.signing_keys (kid, public_jwk, wrapped_private) values ('k', '{}', ${Buffer.alloc(60)})`,
+  ])("is not taken back: with its keys everything encrypted under them would be gone", async (insertKey) => {
+    const { url } = await emptyDatabase();
+    const applied = await migrate(url);
+    await query(open(url, "everfold_api"), insertKey);
+    const before = await describeCatalogue(url);
+    await expect(migrate(url, { direction: "down", count: applied.length })).rejects.toThrow("the vault holds keys");
+    expect(await describeCatalogue(url)).toEqual(before);
+  });
+});
+
 /** Roles outlive databases, so what happens on a server without them needs a new server. */
 const newServer = async (): Promise<string> => {
   const directory = await mkdtemp(join(tmpdir(), "everfold-test-migrations-"));
