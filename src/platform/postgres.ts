@@ -13,9 +13,21 @@ export type Tenant = {
   readonly userId?: string | undefined;
 };
 
-/** Postgres cannot be reached, or went away while it was asked. What was being written may or may not be written. */
+/**
+ * Postgres cannot be reached, went away while it was asked, or has no time or room for what it was asked just now. What
+ * was being written may or may not be written.
+ */
 export class DatabaseUnavailable extends Unavailable {
   override readonly name = "DatabaseUnavailable";
+  /** SQLSTATE, or what the operating system calls it, where there is one. */
+  readonly code: string | undefined;
+
+  constructor(cause: unknown) {
+    const code = codeOf(cause);
+    const isThere = code !== undefined && overloadCodes.test(code);
+    super(isThere ? "Postgres gave up on a statement" : "Postgres cannot be reached", { cause });
+    this.code = code;
+  }
 }
 
 /** How long a request waits for a connection, to the server or out of the pool. */
@@ -96,8 +108,11 @@ export const readAsTenant = async <T>(
   const settings = Object.entries(context).map(
     ([name, id]) => `set local app."${name}" = '${id === undefined ? "" : checkedUuid(id)}'`,
   );
-  return within(pool, ["begin read only", ...settings].join("; "), work);
+  return within(pool, [beginReading, ...settings].join("; "), work);
 };
+
+/** All statements see one state: a page and the total beside it belong together. */
+const beginReading = "begin isolation level repeatable read read only";
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -118,7 +133,7 @@ const within = <T>(pool: Pool, begin: string, work: (transaction: Transaction) =
       return result;
     } catch (error) {
       // Where Postgres does not answer the connection is given up, and the transaction with it.
-      if (!(error instanceof DatabaseUnavailable)) await connection.query("rollback").catch(() => undefined);
+      if (!isConnectionLost(error)) await connection.query("rollback").catch(() => undefined);
       throw error;
     }
   });
@@ -130,13 +145,15 @@ const withConnection = async <T>(pool: Pool, work: (connection: Transaction) => 
     connection.release();
     return result;
   } catch (error) {
-    connection.release(error instanceof DatabaseUnavailable);
+    connection.release(isConnectionLost(error));
     throw error;
   }
 };
 
-/** Class 08 is "connection exception", 57P0x the server going down or coming up, 53300 no connection left. */
-const unavailableCodes = /^(08...|57P0[1-5]|53300|E[A-Z]+)$/;
+/** Class 08 is "connection exception", 57P0x the server going down or coming up. */
+const unavailableCodes = /^(08...|57P0[1-5]|E[A-Z]+)$/;
+/** 57014 is a statement's timeout, class 53 "insufficient resources": the connection stays as good as it was. */
+const overloadCodes = /^(57014|53...)$/;
 const unavailableMessages = new RegExp(
   `^(${[
     "Connection terminated",
@@ -152,14 +169,21 @@ const reached = async <T>(asked: Promise<T>): Promise<T> => {
   try {
     return await asked;
   } catch (error) {
-    throw isUnavailability(error) ? new DatabaseUnavailable("Postgres cannot be reached", { cause: error }) : error;
+    throw isUnavailability(error) ? new DatabaseUnavailable(error) : error;
   }
 };
 
-const isUnavailability = (error: unknown): boolean =>
-  error instanceof Error &&
-  (unavailableMessages.test(error.message) ||
-    ("code" in error && typeof error.code === "string" && unavailableCodes.test(error.code)));
+const isUnavailability = (error: unknown): boolean => {
+  if (error instanceof Error && unavailableMessages.test(error.message)) return true;
+  const code = codeOf(error);
+  return code !== undefined && (unavailableCodes.test(code) || overloadCodes.test(code));
+};
+
+const isConnectionLost = (error: unknown): boolean =>
+  error instanceof DatabaseUnavailable && !(error.code !== undefined && overloadCodes.test(error.code));
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 
 const { INT8, TIMESTAMPTZ } = pg.types.builtins;
 const parsers: Readonly<Record<number, (text: string) => unknown>> = {

@@ -95,6 +95,39 @@ test("FND-04: statement and idle timeouts and the size of a pool are those given
   await expect.poll(() => pool.totalCount).toBe(0);
 });
 
+test("a statement given up at its timeout means: try again later, and its connection stays in use", async () => {
+  const pool = open("everfold_api", { statementTimeoutMs: 30, max: 1 });
+  onTestFinished(() => pool.end());
+  const process = sql`select pg_backend_pid() as id`;
+  const before = await query(pool, process);
+  const late = readAsTenant(pool, {}, (tx) => query(tx, sql`select pg_sleep(60)`));
+  await expect(late).rejects.toSatisfy((error) => error instanceof DatabaseUnavailable && error.code === "57014");
+  expect(await query(pool, process)).toEqual(before);
+});
+
+test.each(["53100", "53200", "53300", "53400"])(
+  "a server short of resources (%s) means: try again later",
+  async (code) => {
+    const short = transaction(projector, (tx) =>
+      query(tx, sql`select set_config('app.code', ${code}, true)`).then(() => query(tx, failing)),
+    );
+    await expect(short).rejects.toSatisfy((error) => error instanceof DatabaseUnavailable && error.code === code);
+  },
+);
+
+const failing = sql`
+  do $$ begin raise exception 'short of something' using errcode = current_setting('app.code'); end $$`;
+
+test("the statements of one read see one state of the tables, whatever is committed between them", async () => {
+  const count = sql`select count(*) as rows from runtime.checkpoints`;
+  const [before, after] = await readAsTenant(api, {}, async (tx) => {
+    const first = await query(tx, count);
+    await query(projector, sql`insert into runtime.checkpoints values (${randomUUID()}, 1, 1)`);
+    return [first, await query(tx, count)];
+  });
+  expect(after).toEqual(before);
+});
+
 test("a whole number is a number and an instant is ISO 8601 in UTC", async () => {
   const [row] = await query(
     api,
