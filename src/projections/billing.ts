@@ -2,7 +2,7 @@ import { billingCycle } from "../domain/credits/billingCycle.ts";
 import { creditLedger, type TransactionType } from "../domain/credits/creditLedger.ts";
 import { query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
-import type { Page, Paged } from "./page.ts";
+import { type Page, type Paged, paged } from "./page.ts";
 import { add, insert, type Occurrence, projection, set, table } from "./projection.ts";
 
 const billingTable = table(
@@ -154,9 +154,17 @@ type TransactionRow = {
 export const transactionsOf = async (
   read: Transaction,
   workspaceId: string,
-  { limit, offset }: Page,
+  page: Page,
 ): Promise<Paged<TransactionRow>> => {
-  const rows = await query<TransactionRow>(
+  const [counted] = await query<{ total: number }>(
+    read,
+    sql`select transaction_count as total from read_model.billing where workspace_id = ${workspaceId}`,
+  );
+  return paged(page, counted?.total ?? 0, () => transactionRows(read, workspaceId, page));
+};
+
+const transactionRows = (read: Transaction, workspaceId: string, { limit, offset }: Page): Promise<TransactionRow[]> =>
+  query(
     read,
     sql`select t.id, t.transaction_type as type, t.amount, t.description, t.reference_id as "referenceId",
           t.created_at as "createdAt",
@@ -169,9 +177,3 @@ export const transactionsOf = async (
         where t.workspace_id = ${workspaceId}
         order by t.position desc limit ${limit} offset ${offset}`,
   );
-  const [counted] = await query<{ total: number }>(
-    read,
-    sql`select transaction_count as total from read_model.billing where workspace_id = ${workspaceId}`,
-  );
-  return { rows, total: counted?.total ?? 0 };
-};

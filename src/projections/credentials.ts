@@ -1,7 +1,7 @@
 import { credential } from "../domain/credentials/credential.ts";
 import { query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
-import type { Page, Paged } from "./page.ts";
+import { type Page, type Paged, paged } from "./page.ts";
 import { insert, projection, set, table } from "./projection.ts";
 
 const credentialsTable = table(
@@ -61,14 +61,15 @@ const listed = (workspaceId: string) =>
 export const credentialsOf = async (
   read: Transaction,
   workspaceId: string,
-  { limit, offset }: Page,
+  page: Page,
 ): Promise<Paged<CredentialRow>> => {
-  const rows = await query<CredentialRow>(
-    read,
-    sql`select id, provider_name as "providerName", name, masked_key as "maskedKey", created_at as "createdAt",
-          last_used_at as "lastUsedAt" ${listed(workspaceId)}
-        order by created_at, id limit ${limit} offset ${offset}`,
-  );
   const [counted] = await query<{ total: number }>(read, sql`select count(*) as total ${listed(workspaceId)}`);
-  return { rows, total: counted?.total ?? 0 };
+  return paged(page, counted?.total ?? 0, () =>
+    query(
+      read,
+      sql`select id, provider_name as "providerName", name, masked_key as "maskedKey", created_at as "createdAt",
+            last_used_at as "lastUsedAt" ${listed(workspaceId)}
+          order by created_at, id limit ${page.limit} offset ${page.offset}`,
+    ),
+  );
 };

@@ -3,3 +3,9 @@ export type Page = { limit: number; offset: number };
 
 /** The rows of that part, and how many there are in all. */
 export type Paged<Row> = { rows: Row[]; total: number };
+
+/** Beyond the last row none are looked up: an offset costs all that it skips. */
+export const paged = async <Row>({ offset }: Page, total: number, load: () => Promise<Row[]>): Promise<Paged<Row>> => ({
+  rows: offset < total ? await load() : [],
+  total,
+});

@@ -2,7 +2,7 @@ import type { WorkspaceRole } from "../domain/tenancy/roles.ts";
 import { workspace } from "../domain/tenancy/workspace.ts";
 import { query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
-import type { Page, Paged } from "./page.ts";
+import { type Page, type Paged, paged } from "./page.ts";
 import { insert, type Occurrence, projection, remove, set, table } from "./projection.ts";
 
 const workspacesTable = table(
@@ -117,17 +117,15 @@ const seenBy = (userId: string) => sql`
     on o.organization_id = w.organization_id and o.user_id = ${userId} and o.role = 'admin'
   where w.deleted_at is null and (m.user_id is not null or o.user_id is not null)`;
 
-export const workspacesOf = async (
-  read: Transaction,
-  userId: string,
-  { limit, offset }: Page,
-): Promise<Paged<WorkspaceRow>> => {
-  const rows = await query<WorkspaceRow>(
-    read,
-    sql`select ${workspaceColumns} ${seenBy(userId)} order by w.created_at, w.id limit ${limit} offset ${offset}`,
-  );
+export const workspacesOf = async (read: Transaction, userId: string, page: Page): Promise<Paged<WorkspaceRow>> => {
   const [counted] = await query<{ total: number }>(read, sql`select count(*) as total ${seenBy(userId)}`);
-  return { rows, total: counted?.total ?? 0 };
+  return paged(page, counted?.total ?? 0, () =>
+    query(
+      read,
+      sql`select ${workspaceColumns} ${seenBy(userId)}
+          order by w.created_at, w.id limit ${page.limit} offset ${page.offset}`,
+    ),
+  );
 };
 
 export const workspaceById = async (
@@ -162,21 +160,18 @@ type MemberRow = {
   acceptedAt: string | null;
 };
 
-export const membersOf = async (
-  read: Transaction,
-  workspaceId: string,
-  { limit, offset }: Page,
-): Promise<Paged<MemberRow>> => {
-  const rows = await query<MemberRow>(
-    read,
-    sql`select user_id as "userId", workspace_id as "workspaceId", role, invited_at as "invitedAt",
-          accepted_at as "acceptedAt"
-        from read_model.workspace_memberships where workspace_id = ${workspaceId}
-        order by invited_at, user_id limit ${limit} offset ${offset}`,
-  );
+export const membersOf = async (read: Transaction, workspaceId: string, page: Page): Promise<Paged<MemberRow>> => {
   const [counted] = await query<{ total: number }>(
     read,
     sql`select count(*) as total from read_model.workspace_memberships where workspace_id = ${workspaceId}`,
   );
-  return { rows, total: counted?.total ?? 0 };
+  return paged(page, counted?.total ?? 0, () =>
+    query(
+      read,
+      sql`select user_id as "userId", workspace_id as "workspaceId", role, invited_at as "invitedAt",
+            accepted_at as "acceptedAt"
+          from read_model.workspace_memberships where workspace_id = ${workspaceId}
+          order by invited_at, user_id limit ${page.limit} offset ${page.offset}`,
+    ),
+  );
 };

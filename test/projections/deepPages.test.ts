@@ -1,0 +1,67 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { openPool, type Pool, query, readAsTenant, type Transaction } from "../../src/platform/postgres.ts";
+import { sql } from "../../src/platform/sql.ts";
+import { transactionsOf } from "../../src/projections/billing.ts";
+import { credentialsOf } from "../../src/projections/credentials.ts";
+import type { Page, Paged } from "../../src/projections/page.ts";
+import { membersOf, workspacesOf } from "../../src/projections/workspaces.ts";
+import { testDatabase } from "../support/database.ts";
+
+const stack = new AsyncDisposableStack();
+afterAll(() => stack.disposeAsync());
+
+const [organizationId, workspaceId, userId, id] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+const rows = [
+  sql`insert into read_model.workspaces
+    values (${workspaceId}, ${organizationId}, 'n', 's', ${userId}, 'free', now(), now(), null, 0)`,
+  sql`insert into read_model.workspace_memberships
+    values (${organizationId}, ${workspaceId}, ${userId}, 'owner', now(), now())`,
+  sql`insert into read_model.api_credentials
+    values (${id}, ${organizationId}, ${workspaceId}, 'p', 'n', '****', ${userId}, now(), null, null)`,
+  sql`insert into read_model.billing (workspace_id, organization_id, plan_type, credit_balance, credit_limit,
+      billing_cycle_start, billing_cycle_end, transaction_count)
+    values (${workspaceId}, ${organizationId}, 'free', 5, 0, now(), now(), 1)`,
+  sql`insert into read_model.credit_transactions
+    values (${id}, ${organizationId}, ${workspaceId}, 5, 'purchase', 'd', null, 1, now())`,
+];
+
+let pool: Pool;
+beforeAll(async () => {
+  const { url, drop } = await testDatabase();
+  stack.defer(drop);
+  const open = (role: "everfold_projector" | "everfold_api") => {
+    const opened = openPool({
+      url,
+      role,
+      max: 1,
+      idleTimeoutMs: 1_000,
+      statementTimeoutMs: 5_000,
+      onError: () => undefined,
+    });
+    stack.defer(() => opened.end());
+    return opened;
+  };
+  for (const row of rows) await query(open("everfold_projector"), row);
+  pool = open("everfold_api");
+});
+
+/** What a list gives, and how many statements it took. */
+const listed = (list: (read: Transaction, page: Page) => Promise<Paged<unknown>>, offset: number) =>
+  readAsTenant(pool, { organizationId, workspaceId, userId }, async (read) => {
+    const sent = vi.spyOn(read, "query");
+    const { rows: found, total } = await list(read, { limit: 100, offset });
+    const statements = sent.mock.calls.length;
+    sent.mockRestore();
+    return { found: found.length, total, statements };
+  });
+
+test.each([
+  ["workspaces", (read: Transaction, page: Page) => workspacesOf(read, userId, page)],
+  ["members", (read: Transaction, page: Page) => membersOf(read, workspaceId, page)],
+  ["credentials", (read: Transaction, page: Page) => credentialsOf(read, workspaceId, page)],
+  ["transactions", (read: Transaction, page: Page) => transactionsOf(read, workspaceId, page)],
+])("FND-16: a page far beyond the last of the %s is empty, and no row is skipped to find that out", async (_, list) => {
+  expect(await listed(list, 0)).toEqual({ found: 1, total: 1, statements: 2 });
+  expect(await listed(list, 99_999_900)).toEqual({ found: 0, total: 1, statements: 1 });
+});
