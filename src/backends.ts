@@ -57,7 +57,7 @@ const embeddedEventStore = async (directory: string, log: Log, stack: AsyncDispo
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const store = await startEventStore({
     directory: folder,
-    onExit: (error) => log.fatal({ error }, "the event store cannot be kept running"),
+    onFailure: (error) => log.error({ error }, "the event store is not running and is started again"),
   });
   stack.defer(() => store.stop());
   return store.url;

@@ -6,8 +6,9 @@ const entry = fileURLToPath(new URL("./eventstore/main.ts", import.meta.url));
 const stopTimeoutMs = 10_000;
 const respawnDelayMinMs = 50;
 const respawnDelayMaxMs = 2_000;
-const rapidFailuresMax = 5;
 const stableAfterMs = 10_000;
+/** What the process is told of our environment, where our secrets are. */
+const inherited = ["TMPDIR", "NODE_V8_COVERAGE"];
 
 export type EmbeddedEventStore = {
   /** A connection string for the official client. */
@@ -22,37 +23,43 @@ export type EventStoreOptions = {
   readonly directory: string;
   /** Any free port when absent. */
   readonly port?: number;
-  /** Called when the process keeps failing and is no longer started again. */
-  readonly onExit?: (error: Error) => void;
+  /** Called each time the process ended by itself or could not be started again; the next attempt follows. */
+  readonly onFailure?: (reason: Error) => void;
 };
 
 /**
  * Starts the embedded event store in a process of its own. When that process dies, another one takes its place on the
- * same port, so that clients recover by themselves. Rejects when the folder is in use or damaged, or the port is taken.
+ * same port, so that clients recover by themselves; that is tried for as long as it takes, since a full disk or a folder
+ * that went away may come right. Rejects when the folder is in use or damaged, or the port is taken.
  */
-export async function startEventStore({ directory, port = 0, onExit }: EventStoreOptions): Promise<EmbeddedEventStore> {
-  let running = await launch(directory, port);
+export async function startEventStore(options: EventStoreOptions): Promise<EmbeddedEventStore> {
+  const { directory, onFailure } = options;
+  let running = await launch(directory, options.port ?? 0);
   const servedPort = running.port;
   const stopping = new AbortController();
+  const { signal } = stopping;
 
-  const supervise = async () => {
-    let failures = 0;
-    while (!stopping.signal.aborted) {
+  const launchAgain = async (): Promise<Error> => {
+    try {
+      running = await launch(directory, servedPort);
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+    // The order to stop came while it was being started.
+    if (signal.aborted) await end(running);
+    return running.exited;
+  };
+  const supervise = async (): Promise<void> => {
+    let exited = running.exited;
+    for (let failures = 0; ; ) {
       const startedAt = performance.now();
-      let reason = await running.exited;
-      if (performance.now() - startedAt >= stableAfterMs) failures = 0;
-      for (let isServing = false; !isServing && !stopping.signal.aborted; ) {
-        failures += 1;
-        if (failures > rapidFailuresMax) return onExit?.(gaveUp(reason));
-        await backOff(failures, stopping.signal);
-        if (stopping.signal.aborted) return;
-        try {
-          running = await launch(directory, servedPort);
-          isServing = true;
-        } catch (error) {
-          reason = error instanceof Error ? error : new Error(String(error));
-        }
-      }
+      const reason = await exited;
+      if (signal.aborted) return;
+      onFailure?.(reason);
+      failures = performance.now() - startedAt >= stableAfterMs ? 1 : failures + 1;
+      await backOff(failures, signal);
+      if (signal.aborted) return;
+      exited = launchAgain();
     }
   };
 
@@ -66,14 +73,9 @@ export async function startEventStore({ directory, port = 0, onExit }: EventStor
       stopping.abort();
       await end(running);
       await supervision;
-      // The process that was being started when the order to stop came.
-      await end(running);
     },
   };
 }
-
-const gaveUp = (reason: Error) =>
-  new Error(`The event store keeps failing and is not started again: ${reason.message}`, { cause: reason });
 
 async function backOff(failures: number, signal: AbortSignal): Promise<void> {
   const delayMs = Math.min(respawnDelayMaxMs, respawnDelayMinMs * 2 ** (failures - 1));
@@ -92,6 +94,7 @@ async function launch(directory: string, port: number): Promise<Running> {
   const child = fork(entry, ["--dir", directory, "--port", String(port)], {
     execPath: process.execPath,
     execArgv: [],
+    env: Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   let failure: string | undefined;

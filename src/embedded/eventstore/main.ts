@@ -31,6 +31,8 @@ async function start(): Promise<void> {
   // A terminal or a service manager signals the whole group, while the parent may still have commands to finish here.
   // The parent says when to stop, and its disappearance says so too.
   const isSupervised = process.connected;
+  // The files hold what happened to everybody: nobody but the user we run as is to read them.
+  process.umask(0o077);
   if (isSupervised) for (const signal of stopSignals) process.on(signal, () => {});
   enableLinearRegex();
   setLogVerbosity(logVerbosity.NONE);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type EventStoreDBClient, NO_STREAM, START } from "@eventstore/db-client";
 import { status } from "@grpc/grpc-js";
@@ -8,6 +8,7 @@ import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/
 import {
   clientOf,
   freshDirectory,
+  freshStream,
   type Numbered,
   numbered,
   numberedUpTo,
@@ -199,13 +200,23 @@ describe("starting", () => {
     expect(existsSync(join(directory, "events.db"))).toBe(false);
   });
 
-  test("again and again on a folder that was ruined in the meantime ends, and says so", async () => {
+  test("is tried for as long as a folder is ruined, is told each time, and goes well once it is put back", async () => {
     const directory = directoryOfTest();
-    let givenUp: Error | undefined;
-    const store = await startEventStore({ directory, onExit: (error) => (givenUp = error) });
+    const reasons: string[] = [];
+    const store = await startEventStore({ directory, onFailure: ({ message }) => void reasons.push(message) });
     onTestFinished(() => store.stop());
-    process.kill(store.pid, "SIGKILL");
-    writeFileSync(join(directory, "events.db"), "ruined");
-    await expect.poll(() => givenUp?.message, soon).toMatch(/not started again/);
+    const { pid } = store;
+    const file = join(directory, "events.db");
+    const kept = `${file}.kept`;
+    process.kill(pid, "SIGKILL");
+    renameSync(file, kept);
+    writeFileSync(file, "ruined");
+    const failuresOnce = 6;
+    await expect.poll(() => reasons.length, soon).toBeGreaterThan(failuresOnce);
+    expect(reasons[0]).toMatch(/ended with SIGKILL/);
+    expect(reasons.at(-1)).toMatch(/events\.db cannot be used/);
+    renameSync(kept, file);
+    await expect.poll(() => store.pid, soon).not.toBe(pid);
+    expect((await clientOf(store).appendToStream(freshStream(), numbered(1))).success).toBe(true);
   });
 });

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startEventStore } from "../../../src/embedded/eventStore.ts";
 import { clientOf, freshDirectory, freshStream, numbered, removeDirectory } from "./storeUnderTest.ts";
@@ -32,6 +34,24 @@ test("the process leaves Ctrl-C and SIGTERM to its parent, which stops it in ord
   expect(store.pid).toBe(pid);
   await store.stop();
   expect(isAlive(pid)).toBe(false);
+});
+
+test.runIf(process.platform === "linux")("the process is told no secret of its parent's environment", async () => {
+  process.env["ENCRYPTION_MASTER_KEY"] = "planted-secret";
+  onTestFinished(() => void delete process.env["ENCRYPTION_MASTER_KEY"]);
+  const store = await startEventStore({ directory: directoryOfTest() });
+  onTestFinished(() => store.stop());
+  expect(readFileSync(`/proc/${store.pid}/environ`, "utf8")).not.toContain("planted-secret");
+});
+
+test("what the process writes is for its own user's eyes alone, in a folder that others may enter too", async () => {
+  const directory = directoryOfTest();
+  chmodSync(directory, 0o755);
+  const store = await startEventStore({ directory });
+  onTestFinished(() => store.stop());
+  const files = readdirSync(directory).filter((name) => name.startsWith("events.db"));
+  expect(files).toContain("events.db");
+  for (const name of files) expect([name, statSync(join(directory, name)).mode & 0o077]).toEqual([name, 0]);
 });
 
 test("the process ends by itself when its parent is killed, and leaves the folder free", async () => {
