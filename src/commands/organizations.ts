@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { organization } from "../domain/tenancy/organization.ts";
+import { organization, organizationMembersMax } from "../domain/tenancy/organization.ts";
 import { OrganizationRole } from "../domain/tenancy/roles.ts";
 import { Slug, SlugKind, slugClaim } from "../domain/tenancy/slugClaim.ts";
 import { command } from "../kernel/decider.ts";
@@ -32,7 +32,12 @@ export const AddOrganizationMember = command(organization, {
   stream: ({ organizationId }) => organizationId,
   decide: (added, current) => {
     if (current.status !== "active") return reject("missing", "RESOURCE_NOT_FOUND", "There is no such organization.");
-    return current.members.has(added.userId) ? [] : [{ type: "OrganizationMemberAdded", data: added }];
+    if (current.members.has(added.userId)) return [];
+    if (current.members.size >= organizationMembersMax)
+      return reject("conflict", "MEMBER_LIMIT_REACHED", "This organization has as many members as it may have.", {
+        membersMax: organizationMembersMax,
+      });
+    return [{ type: "OrganizationMemberAdded", data: added }];
   },
   answer: () => null,
 });

@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { WorkspaceRole } from "../domain/tenancy/roles.ts";
 import { Slug } from "../domain/tenancy/slugClaim.ts";
-import { isLastOwner, PlanType, type Workspace, WorkspaceName, workspace } from "../domain/tenancy/workspace.ts";
+import {
+  isFull,
+  isLastOwner,
+  membersMax,
+  PlanType,
+  type Workspace,
+  WorkspaceName,
+  workspace,
+} from "../domain/tenancy/workspace.ts";
 import { type Actor, command } from "../kernel/decider.ts";
 import { type Rejection, reject } from "../kernel/rejection.ts";
 import { Email } from "./accounts.ts";
@@ -78,18 +86,19 @@ export const DeleteWorkspace = command(workspace, {
 export const AddMember = command(workspace, {
   name: "AddMember",
   permission: "member:write",
-  input: InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole }),
+  input: InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole, emailClaimId: z.uuid().optional() }),
   output: MembershipView,
   stream: inWorkspace,
-  decide: ({ workspaceId, userId, role }, current, { now, actor }) => {
+  decide: ({ workspaceId, ...added }, current, { now, actor }) => {
     if (current.status !== "active") return noWorkspace();
+    const { userId, role, emailClaimId } = added;
     if (current.members.has(userId))
       return reject("conflict", "MEMBER_EXISTS", "This user is a member of the workspace.", { userId });
     if (role === "owner" && !isOwner(current, actor)) return ownerRequired();
+    const isInvited = emailClaimId !== undefined && current.invited.has(emailClaimId);
+    if (!isInvited && isFull(current)) return full();
     const { organizationId } = current;
-    return [
-      { type: "MemberAdded", data: { workspaceId, organizationId, userId, role, invitedAt: now, acceptedAt: now } },
-    ];
+    return [{ type: "MemberAdded", data: { workspaceId, organizationId, ...added, invitedAt: now, acceptedAt: now } }];
   },
   answer: memberView,
 });
@@ -111,6 +120,7 @@ export const InviteMember = command(workspace, {
     if (current.invited.has(invitation.emailClaimId))
       return reject("conflict", "MEMBER_EXISTS", "This address is invited to the workspace.");
     if (invitation.role === "owner" && !isOwner(current, actor)) return ownerRequired();
+    if (isFull(current)) return full();
     const { organizationId } = current;
     return [{ type: "MemberInvited", data: { workspaceId, organizationId, ...invitation, invitedAt: now } }];
   },
@@ -196,6 +206,10 @@ function memberView({
 }
 
 const noWorkspace = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
+const full = (): Rejection =>
+  reject("conflict", "MEMBER_LIMIT_REACHED", "Members and open invitations are as many as a workspace may have.", {
+    membersMax,
+  });
 const noMember = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such member.");
 const ownerRequired = (): Rejection => reject("forbidden", "OWNER_REQUIRED", "Only an owner gives or takes ownership.");
 const lastOwner = (): Rejection => reject("conflict", "LAST_OWNER", "A workspace keeps at least one owner.");

@@ -33,6 +33,13 @@ describe("creating an organization", () => {
 describe("adding a member to an organization", () => {
   const asViewer = { organizationId: id("acme"), userId: id("bob"), role: "viewer" } as const;
 
+  test("to more than 2,000 of them, each copied with every one that comes, is refused", () => {
+    const others = Array.from({ length: 1_999 }, (_, index) => added(`guest ${index}`, "viewer"));
+    given(organization, created, ...others)
+      .when(AddOrganizationMember, asViewer)
+      .thenRefused("conflict", "MEMBER_LIMIT_REACHED", { membersMax: 2_000 });
+  });
+
   test("is recorded", () =>
     given(organization, created).when(AddOrganizationMember, asViewer).then(added("bob", "viewer")));
   test("happens once", () => given(organization, created).when(AddOrganizationMember, asViewer).again().thenNothing());

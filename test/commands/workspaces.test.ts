@@ -56,6 +56,12 @@ const invited = (role: WorkspaceRole): WorkspaceEvent => ({
   type: "MemberInvited",
   data: { ...inWorkspace, ...invitation(role), invitedAt: facts.now },
 });
+const invitedAs = (email: string): WorkspaceEvent => ({
+  type: "MemberInvited",
+  data: { ...inWorkspace, ...invitation("viewer"), email, emailClaimId: id(email), invitedAt: facts.now },
+});
+const when = (time: string) => ({ invitedAt: time, acceptedAt: time });
+const limit = { membersMax: 1_000 };
 
 const member = (person: string) => ({ workspaceId, userId: id(person) });
 const withRole = (person: string, role: WorkspaceRole) => ({ ...member(person), role });
@@ -153,6 +159,39 @@ describe("adding a member", () => {
       .when(AddMember, withRole("bob", "viewer"))
       .again()
       .thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") }));
+
+  test.each([
+    ["members", (index: number) => added(`guest ${index}`, "viewer")],
+    ["invitations", (index: number) => invitedAs(`guest${index}@example.com`)],
+  ])("WS-05: to more than 1,000 %s, each copied with every change, is refused", (_, guest) => {
+    const guests = Array.from({ length: 999 }, (_, index) => guest(index));
+    const full = given(workspace, created, ...guests);
+    full.when(AddMember, withRole("bob", "viewer")).thenRefused("conflict", "MEMBER_LIMIT_REACHED", limit);
+    full
+      .when(InviteMember, { workspaceId, ...invitation("viewer") })
+      .thenRefused("conflict", "MEMBER_LIMIT_REACHED", limit);
+    const [, ...fewer] = guests;
+    given(workspace, created, ...fewer)
+      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .then(added("bob", "viewer"));
+  });
+
+  test("WS-05: who was invited has a place where all others are taken", () => {
+    const guests = Array.from({ length: 998 }, (_, index) => added(`guest ${index}`, "viewer"));
+    const answering = { ...withRole("bob", "viewer"), emailClaimId: id("grace@example.com") };
+    given(workspace, created, ...guests, invited("viewer"))
+      .when(AddMember, answering, at(joinedAt))
+      .then({
+        type: "MemberAdded",
+        data: {
+          ...inWorkspace,
+          userId: id("bob"),
+          role: "viewer",
+          ...when(joinedAt),
+          emailClaimId: id("grace@example.com"),
+        },
+      });
+  });
 
   test("one who was removed can come back", () =>
     given(workspace, created, added("bob", "admin"), removed("bob"))

@@ -21,6 +21,9 @@ type Organization =
   | { status: "absent" }
   | { status: "active"; name: string; slug: string; members: ReadonlyMap<string, OrganizationRole> };
 
+/** Each of them is copied with every one that comes, and all of them are in memory. */
+export const organizationMembersMax = 2_000;
+
 /** The tenant. Who created it is its first admin. */
 export const organization: Aggregate<typeof events, Organization> = {
   category: "organization",

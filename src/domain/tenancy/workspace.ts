@@ -23,7 +23,14 @@ const events = {
   ),
   WorkspaceRenamed: event(InWorkspace.extend({ name: WorkspaceName })),
   WorkspaceDeleted: event(InWorkspace),
-  MemberAdded: event(Membership.extend({ invitedAt: z.iso.datetime(), acceptedAt: z.iso.datetime() })),
+  MemberAdded: event(
+    Membership.extend({
+      /** Of the address they were added by: an invitation it has is answered. */
+      emailClaimId: z.uuid().optional(),
+      invitedAt: z.iso.datetime(),
+      acceptedAt: z.iso.datetime(),
+    }),
+  ),
   MemberInvited: event(
     InWorkspace.extend({
       invitationId: z.uuid(),
@@ -73,8 +80,8 @@ export const workspace: Aggregate<typeof events, Workspace> = {
     }),
     WorkspaceRenamed: (current, { name }) => whileActive(current, (active) => ({ ...active, name })),
     WorkspaceDeleted: (_, { organizationId }) => ({ status: "deleted", organizationId }),
-    MemberAdded: (current, { userId, role, invitedAt, acceptedAt }) =>
-      withMember(current, userId, () => ({ role, invitedAt, acceptedAt })),
+    MemberAdded: (current, { userId, role, emailClaimId, invitedAt, acceptedAt }) =>
+      withMember(answered(current, emailClaimId), userId, () => ({ role, invitedAt, acceptedAt })),
     MemberInvited: (current, { emailClaimId }) =>
       whileActive(current, (active) => ({ ...active, invited: new Set(active.invited).add(emailClaimId) })),
     MemberRemoved: (current, { userId }) => withMember(current, userId, () => undefined),
@@ -86,6 +93,17 @@ export const workspace: Aggregate<typeof events, Workspace> = {
 /** WS-08: a workspace is never left without an owner. */
 export const isLastOwner = ({ members }: Active, userId: string): boolean =>
   members.get(userId)?.role === "owner" && [...members.values()].filter(({ role }) => role === "owner").length === 1;
+
+/** Each of them is copied with every change of membership, and all of them are in memory. */
+export const membersMax = 1_000;
+export const isFull = ({ members, invited }: Active): boolean => members.size + invited.size >= membersMax;
+
+const answered = (current: Workspace, emailClaimId: string | undefined): Workspace =>
+  whileActive(current, (active) =>
+    emailClaimId !== undefined && active.invited.has(emailClaimId)
+      ? { ...active, invited: new Set([...active.invited].filter((claim) => claim !== emailClaimId)) }
+      : active,
+  );
 
 const whileActive = (current: Workspace, change: (active: Active) => Workspace): Workspace =>
   current.status === "active" ? change(current) : current;
