@@ -2,7 +2,7 @@ import { z } from "zod";
 import { emailClaim } from "../domain/accounts/emailClaim.ts";
 import { user } from "../domain/accounts/user.ts";
 import { command } from "../kernel/decider.ts";
-import { reject } from "../kernel/rejection.ts";
+import { type Rejection, reject } from "../kernel/rejection.ts";
 import { text } from "../kernel/text.ts";
 
 const emailLengthMax = 254;
@@ -38,9 +38,7 @@ export const RegisterUser = command(user, {
   output: z.object({ id: z.uuid(), email: z.email(), name: z.string(), organizationId: z.uuid() }),
   stream: ({ userId }) => userId,
   decide: (registered, account) =>
-    account.status === "registered"
-      ? reject("conflict", "EMAIL_TAKEN", "There is an account with this e-mail address.")
-      : [{ type: "UserRegistered", data: registered }],
+    account.status === "registered" ? emailTaken() : [{ type: "UserRegistered", data: registered }],
   answer: ({ input: { userId, email, name, organizationId } }) => ({ id: userId, email, name, organizationId }),
 });
 
@@ -55,3 +53,6 @@ export const RevokeUserSessions = command(user, {
     account.status === "registered" ? [{ type: "UserSessionsRevoked", data: { userId } }] : [],
   answer: () => null,
 });
+
+export const emailTaken = (): Rejection =>
+  reject("conflict", "EMAIL_TAKEN", "There is an account with this e-mail address.");

@@ -20,6 +20,9 @@ export type CommandContext = {
   preparedFrom?: unknown;
 };
 
+/** For a workflow's steps on other streams than the one its caller has seen: a revision expected there means nothing. */
+export const unconditional = ({ expectedRevision, ...context }: CommandContext): CommandContext => context;
+
 export type Accepted<A> = {
   answer: A;
   /** Of the last event written, or of the stream when nothing had to be written. */

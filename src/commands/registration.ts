@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { user } from "../domain/accounts/user.ts";
 import { slugOf } from "../domain/tenancy/slugClaim.ts";
 import { derivedId } from "../kernel/ids.ts";
 import { isRejection } from "../kernel/rejection.ts";
-import { ClaimEmail, Email, PersonName, RegisterUser } from "./accounts.ts";
+import { ClaimEmail, Email, emailTaken, PersonName, RegisterUser } from "./accounts.ts";
+import { unconditional } from "./commandContext.ts";
 import type { Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
 import { type BlindIndex, CreateOrganization, claimSlug } from "./organizations.ts";
@@ -16,19 +18,25 @@ const Password = z
   .max(passwordLengthMax)
   .refine((password) => password.isWellFormed(), "must be well-formed text");
 
-type Services = { handler: Handler; blindIndex: BlindIndex; hashPassword: (password: string) => Promise<string> };
+type Services = {
+  handler: Handler;
+  blindIndex: BlindIndex;
+  hashPassword: (password: string) => Promise<string>;
+  passwordMatches?: (password: string, hash: string | undefined) => Promise<boolean>;
+};
 
 /**
  * AUTH-01, R-05: an account with its personal organization. The address is claimed first and the user's own event is
  * written last: until then there is no account, and registering again with the same address takes up the claim.
  */
-export const registration = ({ handler, blindIndex, hashPassword }: Services) =>
+export const registration = ({ handler, blindIndex, hashPassword, passwordMatches = async () => true }: Services) =>
   operation({
     name: "Register",
     permission: "public",
     input: z.object({ email: Email, password: Password, name: PersonName }),
     output: RegisterUser.output,
-    execute: async ({ email, password, name }, context) => {
+    execute: async ({ email, password, name }, sent) => {
+      const context = unconditional(sent);
       const claimId = blindIndex("email", email);
       const claim = await handler.handle(
         ClaimEmail,
@@ -57,6 +65,12 @@ export const registration = ({ handler, blindIndex, hashPassword }: Services) =>
       const passwordHash = await hashPassword(password);
       // Hashed anew in every attempt; and of the password itself nothing but the slow hash is ever to be kept.
       const repeatable = { ...asUser, preparedFrom: { email, name } };
-      return handler.handle(RegisterUser, { userId, organizationId, email, name, passwordHash }, repeatable);
+      const wanted = { userId, organizationId, email, name, passwordHash };
+      const registered = await handler.handle(RegisterUser, wanted, repeatable);
+      if (isRejection(registered) || !registered.replayed) return registered;
+      // Who sends another password has not registered with this one: a first answer would say that they had.
+      const { state } = await handler.stateOf(user, userId);
+      const isSame = state.status === "registered" && (await passwordMatches(password, state.passwordHash));
+      return isSame ? registered : emailTaken();
     },
   });

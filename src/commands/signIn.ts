@@ -7,6 +7,7 @@ import { user } from "../domain/accounts/user.ts";
 import { organization } from "../domain/tenancy/organization.ts";
 import { isRejection, type Rejection, reject } from "../kernel/rejection.ts";
 import { Email, RevokeUserSessions } from "./accounts.ts";
+import { unconditional } from "./commandContext.ts";
 import type { Accepted, CommandContext, Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
 import type { BlindIndex } from "./organizations.ts";
@@ -110,10 +111,10 @@ export const logout = ({ handler }: Pick<Services, "handler">) =>
         const { state: other } = await handler.stateOf(session, sessionId);
         const isOwn = other.status === "active" && other.userId === context.actor.id;
         if (!isOwn || other.refreshTokenHash !== hashOf(refreshToken)) return invalidRefreshToken();
-        const ended = await handler.handle(EndSession, { sessionId }, context);
+        const ended = await handler.handle(EndSession, { sessionId }, unconditional(context));
         if (isRejection(ended)) return ended;
       }
-      return handler.handle(EndSession, { sessionId: context.sessionId ?? "" }, context);
+      return handler.handle(EndSession, { sessionId: context.sessionId ?? "" }, unconditional(context));
     },
   });
 
@@ -124,7 +125,8 @@ export const logoutEverywhere = ({ handler }: Pick<Services, "handler">) =>
     permission: "account:write",
     input: z.object({}),
     output: z.null(),
-    execute: async (_, context) => handler.handle(RevokeUserSessions, { userId: context.actor.id ?? "" }, context),
+    execute: async (_, context) =>
+      handler.handle(RevokeUserSessions, { userId: context.actor.id ?? "" }, unconditional(context)),
   });
 
 const signedIn = async (
@@ -163,7 +165,7 @@ const freshRefreshToken = (sessionId: string, { now }: CommandContext, { refresh
 const refreshTokenLength = 43;
 
 /** Tokens are given away and kept nowhere: no answer with them can be given again, whatever Idempotency-Key came. */
-const once = (context: CommandContext): CommandContext => ({ ...context, commandId: randomUUID() });
+const once = (context: CommandContext): CommandContext => ({ ...unconditional(context), commandId: randomUUID() });
 
 const hashOf = (refreshToken: string): string => createHash("sha256").update(refreshToken).digest("hex");
 

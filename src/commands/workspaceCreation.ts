@@ -3,6 +3,7 @@ import { slugOf } from "../domain/tenancy/slugClaim.ts";
 import { WorkspaceName } from "../domain/tenancy/workspace.ts";
 import { derivedId } from "../kernel/ids.ts";
 import { isRejection, reject } from "../kernel/rejection.ts";
+import { unconditional } from "./commandContext.ts";
 import { OpenLedger } from "./credits.ts";
 import type { Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
@@ -11,7 +12,10 @@ import { CreateWorkspace } from "./workspaces.ts";
 
 const planType = "free";
 
-/** WS-01, WS-02: slug and ledger come first and the workspace last, so that no workspace ever lacks either. */
+/**
+ * WS-01, WS-02: ledger and slug come first and the workspace last, so that no workspace ever lacks either. The ledger is
+ * nobody else's: what is wrong with the key or the revision given is found there, before a slug is taken from others.
+ */
 export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; blindIndex: BlindIndex }) =>
   operation({
     name: CreateWorkspace.name,
@@ -22,14 +26,15 @@ export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; b
       const { organizationId, actor } = context;
       if (!organizationId || !actor.id) return reject("forbidden", "FORBIDDEN", "There is no active organization.");
       const workspaceId = derivedId(context.commandId, "workspace");
-      const within = { ...context, workspaceId };
+      const asked = { ...context, workspaceId, preparedFrom: { organizationId, name } };
+      const opened = await handler.handle(OpenLedger, { workspaceId, organizationId, planType }, asked);
+      if (isRejection(opened)) return opened;
+      const within = { ...unconditional(context), workspaceId };
       const slug = await claimSlug(handler, blindIndex)(
         { kind: "workspace", stem: slugOf(name, "workspace"), ownerId: workspaceId },
         within,
       );
       if (typeof slug !== "string") return slug;
-      const opened = await handler.handle(OpenLedger, { workspaceId, organizationId, planType }, within);
-      if (isRejection(opened)) return opened;
       const created = { workspaceId, organizationId, name, slug, planType, ownerId: actor.id } as const;
       return handler.handle(CreateWorkspace, created, within);
     },

@@ -6,6 +6,7 @@ import { workspace } from "../domain/tenancy/workspace.ts";
 import { derivedId } from "../kernel/ids.ts";
 import { isRejection } from "../kernel/rejection.ts";
 import { Email } from "./accounts.ts";
+import { unconditional } from "./commandContext.ts";
 import type { Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
 import { AddOrganizationMember, type BlindIndex } from "./organizations.ts";
@@ -25,20 +26,23 @@ export const memberAddition = ({ handler, blindIndex }: { handler: Handler; blin
       const emailClaimId = blindIndex("email", email);
       const userId = await registeredUser(handler, emailClaimId);
       if (!userId) {
-        const invitationId = derivedId(context.commandId, emailClaimId, "invitation");
-        return handler.handle(InviteMember, { workspaceId, invitationId, emailClaimId, email, role }, context);
+        // A command of its own: sent again once the address has registered, the same request adds the member.
+        const commandId = derivedId(context.commandId, "invitation");
+        const invitationId = derivedId(commandId, emailClaimId);
+        const invited = { workspaceId, invitationId, emailClaimId, email, role };
+        return handler.handle(InviteMember, invited, { ...context, commandId });
       }
-      // The revision expected is the workspace's, not the organization's.
-      const { expectedRevision, ...ofOrganization } = context;
+      const { expectedRevision } = context;
       const { state, revision } = await handler.stateOf(workspace, workspaceId);
       const isExpected = expectedRevision === undefined || expectedRevision === revision;
-      const foreseen = AddMember.decide({ workspaceId, userId, role }, state, context);
+      const added = { workspaceId, userId, role, emailClaimId };
+      const foreseen = AddMember.decide(added, state, context);
       if (state.status === "active" && isExpected && !isRejection(foreseen)) {
         const joining = { organizationId: state.organizationId, userId, role: "viewer" } as const;
-        const joined = await handler.handle(AddOrganizationMember, joining, ofOrganization);
+        const joined = await handler.handle(AddOrganizationMember, joining, unconditional(context));
         if (isRejection(joined)) return joined;
       }
-      return handler.handle(AddMember, { workspaceId, userId, role }, context);
+      return handler.handle(AddMember, added, context);
     },
   });
 
