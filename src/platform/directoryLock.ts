@@ -1,4 +1,4 @@
-import { access, constants, mkdir } from "node:fs/promises";
+import { access, constants, mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -29,6 +29,10 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: "may not be written to",
 };
 
+const lockFile = "everfold.lock";
+/** The embedded Postgres may run as another user, who has to pass; nobody else needs to know what is in there. */
+const DIRECTORY_MODE = 0o711;
+
 /**
  * Makes the directory and holds it for this process. The lock is SQLite's on a file in it: the operating system gives
  * it back however the process ends, so that no stale lock is ever left to be removed by hand.
@@ -39,18 +43,25 @@ const reasons: Readonly<Record<string, string>> = {
  */
 export const lockDirectory = async (directory: string): Promise<() => void> => {
   try {
-    await mkdir(directory, { recursive: true });
+    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
     await access(directory, constants.W_OK | constants.X_OK);
+    await makeLockFile(join(directory, lockFile));
   } catch (cause) {
     throw new DirectoryUnusable(directory, cause);
   }
   return lockIn(directory);
 };
 
+/** Who may read it may lock it as well. One that is there is not opened: closing it would let go of a lock on it. */
+const makeLockFile = (file: string): Promise<void> =>
+  writeFile(file, "", { flag: "wx", mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+
 const lockIn = (directory: string): (() => void) => {
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(join(directory, "everfold.lock"));
+    lock = new DatabaseSync(join(directory, lockFile));
     lock.exec("pragma locking_mode = exclusive; begin exclusive");
     return lock.close.bind(lock);
   } catch (cause) {
