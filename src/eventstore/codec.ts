@@ -111,16 +111,21 @@ const idIn = (data: Data, field: string): string => {
   return id;
 };
 
-/** A ciphertext moved to another subject, event type or field cannot be decrypted there. */
-const aadOf = (subjectId: string, type: string, field: string): string => JSON.stringify([subjectId, type, field]);
+/** A ciphertext moved to another subject, scope, organization, event type or field cannot be decrypted there. */
+const aadOf = ({ id, scope }: Subject, { data, type }: Pick<StoredEvent, "data" | "type">, field: string): string =>
+  JSON.stringify([id, scope, data["organizationId"] ?? null, type, field]);
 
-const encryptedData = ({ data, type }: NewEvent, marks: ReadonlyMap<string, PersonalMark>, keys: Keys): Data => {
+/** Not its organization: one person's address and browser are encrypted once for wherever they act. */
+const originAad = (actorId: string, field: keyof Origin): string => JSON.stringify([actorId, "metadata", field]);
+
+const encryptedData = (event: NewEvent, marks: ReadonlyMap<string, PersonalMark>, keys: Keys): Data => {
+  const { data } = event;
   if (marks.size === 0) return data;
   const encrypted: Record<string, unknown> = { ...data };
   for (const [field, mark] of marks) {
     if (data[field] === undefined) continue;
-    const id = idIn(data, mark.subject);
-    encrypted[field] = encrypt(plaintextOf(data[field]), keyOf(keys, id), aadOf(id, type, field));
+    const subject = subjectOf(data, mark);
+    encrypted[field] = encrypt(plaintextOf(data[field]), keyOf(keys, subject.id), aadOf(subject, event, field));
   }
   return encrypted;
 };
@@ -137,23 +142,25 @@ const keyOf = (keys: Keys, id: string): Uint8Array => {
 };
 
 /** Decryption comes before upcasting, so that an upcaster sees what people meant; a field's name never changes. */
-const currentData = ({ data, type, metadata }: StoredEvent, def: EventDef, keys: Keys): Data => {
+const currentData = (event: StoredEvent, def: EventDef, keys: Keys): Data => {
+  const { type, metadata } = event;
   const { schemaVersion } = metadata;
   if (schemaVersion > versionOf(def)) throw new Error(`${type} version ${schemaVersion} is newer than this program`);
-  const clear = decryptedData(data, type, marksOf(def), keys);
+  const clear = decryptedData(event, marksOf(def), keys);
   return def.schema.parse(def.upcasts.slice(schemaVersion - 1).reduce((older: Data, upcast) => upcast(older), clear));
 };
 
-const decryptedData = (data: Data, type: string, marks: ReadonlyMap<string, PersonalMark>, keys: Keys): Data => {
+const decryptedData = (event: StoredEvent, marks: ReadonlyMap<string, PersonalMark>, keys: Keys): Data => {
+  const { data } = event;
   if (marks.size === 0) return data;
   const clear: Record<string, unknown> = { ...data };
   for (const [field, mark] of marks) {
     const value = data[field];
     // A field that became personal in a later version is in clear in the events before it.
     if (!isCiphertext(value)) continue;
-    const id = idIn(data, mark.subject);
-    const key = keys.get(id);
-    clear[field] = key ? originalOf(decrypt(value, key, aadOf(id, type, field))) : mark.erased;
+    const subject = subjectOf(data, mark);
+    const key = keys.get(subject.id);
+    clear[field] = key ? originalOf(decrypt(value, key, aadOf(subject, event, field))) : mark.erased;
   }
   return clear;
 };
@@ -175,7 +182,7 @@ const encryptedOrigin = (metadata: Metadata, keys: Keys, origins: LRUCache<strin
   const key = keyOf(keys, actor.id);
   const seal = (field: keyof Origin) => {
     const value = metadata[field];
-    return value === null ? null : encrypt(value, key, aadOf(actor.id, "metadata", field));
+    return value === null ? null : encrypt(value, key, originAad(actor.id, field));
   };
   const origin = { ip: seal("ip"), userAgent: seal("userAgent") };
   origins.set(cacheKey, origin);
@@ -188,7 +195,7 @@ const decryptedOrigin = (metadata: Metadata, keys: Keys): Origin => {
   if (!key) return noOrigin;
   const open = (field: keyof Origin) => {
     const value = metadata[field];
-    return isCiphertext(value) ? decrypt(value, key, aadOf(actor.id, "metadata", field)) : null;
+    return isCiphertext(value) ? decrypt(value, key, originAad(actor.id, field)) : null;
   };
   return { ip: open("ip"), userAgent: open("userAgent") };
 };

@@ -36,6 +36,13 @@ const events = {
       country: z.string(),
     }),
   ),
+  PersonHired: event(
+    Person.extend({
+      workspaceId: z.uuid(),
+      organizationId: z.uuid(),
+      key: personal(z.string(), { ...ofPerson, scope: "workspaceId", erased: "" }),
+    }),
+  ),
   PersonNamed: event(
     Person.extend({ fullName: personal(z.string(), { ...ofPerson, erased: "(erased)" }), isFormal: z.boolean() }),
     ({ first, last, ...rest }) => ({ ...rest, fullName: `${first} ${last}` }),
@@ -141,6 +148,20 @@ describe("a ciphertext", () => {
     await expect(
       decodeOne({ ...first, type: "PersonNamed", data: named, metadata: metadataOf({ schemaVersion: 3 }) }),
     ).rejects.toThrow();
+  });
+
+  test("CRED-09: moved to another workspace or organization does not decrypt", async () => {
+    const data = { personId: randomUUID(), workspaceId: randomUUID(), organizationId: randomUUID(), key: "secret" };
+    const encoded = await encodeOne(eventOf("PersonHired", data));
+    expect((await decodeOne(encoded))?.data).toEqual(data);
+    const [key] = (await vault.keysToRead([{ id: data.personId, kind: "person", scope: data.workspaceId }])).values();
+    // With the key in hand: what holds it in its place is the ciphertext itself.
+    const held = eventCodec({
+      keysToRead: async () => new Map([[data.personId, key]]),
+      keysToWrite: vault.keysToWrite,
+    });
+    for (const moved of [{ workspaceId: randomUUID() }, { organizationId: randomUUID() }])
+      await expect(held.decode(events, [{ ...encoded, data: { ...encoded.data, ...moved } }])).rejects.toThrow();
   });
 });
 
