@@ -1,6 +1,15 @@
 -- Up Migration
 
 set role everfold_owner;
+-- One row, written with the first key: a process that was started with another master key is found out by it before it
+-- reads or writes anything.
+create table vault.master_key_check (
+  is_only boolean primary key default true,
+  keyed_hash text not null,
+  created_at timestamptz not null default now(),
+  constraint master_key_check_only check (is_only)
+);
+
 create table vault.subject_keys (
   subject_id uuid primary key,
   kind text not null,
@@ -23,6 +32,7 @@ create table vault.signing_keys (
 grant select, insert, update on vault.subject_keys to everfold_api, everfold_projector;
 -- Tokens are the API's business alone.
 grant select, insert, update on vault.signing_keys to everfold_api;
+grant select, insert on vault.master_key_check to everfold_api;
 reset role;
 
 -- Down Migration
@@ -37,3 +47,4 @@ end
 $$;
 drop table vault.signing_keys;
 drop table vault.subject_keys;
+drop table vault.master_key_check;

@@ -6,43 +6,41 @@ import { startEventStore } from "./embedded/eventStore.ts";
 import { startPostgres } from "./embedded/postgres.ts";
 import { DirectoryInUse, lockDirectory } from "./platform/directoryLock.ts";
 import type { Log } from "./platform/log.ts";
-import { keptMasterKey } from "./platform/masterKey.ts";
 import { openPool, type Pool, type Role } from "./platform/postgres.ts";
 
 const Endpoints = z.object({ eventStoreUrl: z.string(), databaseUrl: z.string() });
-export type Backends = z.output<typeof Endpoints> & { masterKey: Buffer };
+export type Endpoints = z.output<typeof Endpoints>;
+export type Backends = Endpoints & { masterKey: Buffer };
 
 /**
- * The event store and the database, embedded ones under DATA_DIR for those that no URL names, and the master key. The
- * directory is this process's alone until `stack` is disposed of.
+ * The event store and the database, embedded ones under DATA_DIR for those that no URL names. The directory is this
+ * process's alone until `stack` is disposed of.
  *
  * Errors: `DirectoryInUse`; whatever keeps an embedded backend from starting, with what to do about it.
  */
-export const startBackends = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Backends> => {
+export const startBackends = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Endpoints> => {
   const { DATA_DIR: directory } = config;
   const unlock = await lockDirectory(directory);
   stack.defer(unlock);
-  const masterKey = config.ENCRYPTION_MASTER_KEY ?? (await keptMasterKey(directory));
   const [eventStoreUrl, databaseUrl] = await bothOrNeither(
     config.EVENTSTORE_URL ?? embeddedEventStore(directory, log, stack),
     config.DATABASE_URL ?? embeddedPostgres(directory, log, stack),
   );
   await noteEndpoints(directory, { eventStoreUrl, databaseUrl });
   stack.defer(() => rm(endpointsFile(directory), { force: true }));
-  return { eventStoreUrl, databaseUrl, masterKey };
+  return { eventStoreUrl, databaseUrl };
 };
 
 /**
  * For tools beside a running Everfold: its backends if one runs on this DATA_DIR, otherwise their own for as long as
  * `stack` lives.
  */
-export const joinBackends = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Backends> => {
+export const joinBackends = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Endpoints> => {
   try {
     return await startBackends(config, log, stack);
   } catch (error) {
     if (!(error instanceof DirectoryInUse)) throw error;
-    const endpoints = Endpoints.parse(JSON.parse(await readFile(endpointsFile(config.DATA_DIR), "utf8")));
-    return { ...endpoints, masterKey: config.ENCRYPTION_MASTER_KEY ?? (await keptMasterKey(config.DATA_DIR)) };
+    return Endpoints.parse(JSON.parse(await readFile(endpointsFile(config.DATA_DIR), "utf8")));
   }
 };
 
@@ -75,7 +73,7 @@ const embeddedPostgres = async (directory: string, log: Log, stack: AsyncDisposa
 const endpointsFile = (directory: string): string => join(directory, "endpoints.json");
 
 /** The database's URL holds its password. */
-const noteEndpoints = async (directory: string, endpoints: z.output<typeof Endpoints>): Promise<void> => {
+const noteEndpoints = async (directory: string, endpoints: Endpoints): Promise<void> => {
   const file = endpointsFile(directory);
   await writeFile(file, "", { mode: 0o600 });
   await chmod(file, 0o600);
@@ -85,7 +83,7 @@ const noteEndpoints = async (directory: string, endpoints: z.output<typeof Endpo
 /** Connections that have `role` from their start-up on, as many as the settings say; they end with `stack`. */
 export const poolAs = (
   role: Role,
-  { config, backends, log }: { config: Config; backends: Backends; log: Log },
+  { config, backends, log }: { config: Config; backends: Pick<Endpoints, "databaseUrl">; log: Log },
   stack: AsyncDisposableStack,
 ): Pool => {
   const pool = openPool({

@@ -27,6 +27,7 @@ import { keptCommands } from "./platform/commandMemory.ts";
 import { deriveKey, keyedHash } from "./platform/encryption.ts";
 import { type KeyVault, keyVault } from "./platform/keyVault.ts";
 import { createLog, type Log, type LogDestination, standardOutput } from "./platform/log.ts";
+import { openMasterKey } from "./platform/masterKey.ts";
 import { migrate, pendingMigrations } from "./platform/migrations.ts";
 import { passwords } from "./platform/passwords.ts";
 import { type Pool, query, readAsTenant } from "./platform/postgres.ts";
@@ -52,10 +53,12 @@ export type Everfold = {
 export const start = async (config: Config, destination: LogDestination = standardOutput()): Promise<Everfold> => {
   const log = createLog(config.LOG_LEVEL, destination);
   await using stack = new AsyncDisposableStack();
-  const backends = await startBackends(config, log, stack);
-  await migrate(backends.databaseUrl, { log: (line) => log.debug({ backend: "postgres" }, line) });
+  const endpoints = await startBackends(config, log, stack);
+  await migrate(endpoints.databaseUrl, { log: (line) => log.debug({ backend: "postgres" }, line) });
 
-  const pool = poolAs("everfold_api", { config, backends, log }, stack);
+  const pool = poolAs("everfold_api", { config, backends: endpoints, log }, stack);
+  const masterKey = await openMasterKey(pool, { given: config.ENCRYPTION_MASTER_KEY, dataDir: config.DATA_DIR });
+  const backends: Backends = { ...endpoints, masterKey };
   const store = eventStoreDb({ url: backends.eventStoreUrl });
   stack.defer(() => store.close());
   const vault = keyVault({ pool, masterKey: backends.masterKey });

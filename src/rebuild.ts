@@ -6,6 +6,7 @@ import { eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
 import { keyVault } from "./platform/keyVault.ts";
 import { createLog } from "./platform/log.ts";
+import { openMasterKey } from "./platform/masterKey.ts";
 import { migrate } from "./platform/migrations.ts";
 import { openPool, type Role } from "./platform/postgres.ts";
 import { projections } from "./projections/all.ts";
@@ -30,7 +31,7 @@ const run = async (names: readonly string[], signal: AbortSignal): Promise<void>
   const config = readConfig(environment());
   const log = createLog("error");
   await using stack = new AsyncDisposableStack();
-  const { databaseUrl: url, eventStoreUrl, masterKey } = await joinBackends(config, log, stack);
+  const { databaseUrl: url, eventStoreUrl } = await joinBackends(config, log, stack);
   await migrate(url);
   const pool = (role: Role) => {
     const opened = openPool({
@@ -46,7 +47,9 @@ const run = async (names: readonly string[], signal: AbortSignal): Promise<void>
   };
   const store = eventStoreDb({ url: eventStoreUrl });
   stack.defer(() => store.close());
-  const codec = eventCodec(keyVault({ pool: pool("everfold_api"), masterKey }));
+  const api = pool("everfold_api");
+  const masterKey = await openMasterKey(api, { given: config.ENCRYPTION_MASTER_KEY, dataDir: config.DATA_DIR });
+  const codec = eventCodec(keyVault({ pool: api, masterKey }));
   const options = { store, codec, projections, log, pool: pool("everfold_projector") };
 
   for (const projection of projections.filter(({ name }) => names.includes(name))) {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import pg from "pg";
@@ -94,6 +94,33 @@ describe("from its first start on", () => {
     expect(await readFile(file, "utf8")).toBe(key);
     expect(await balanceIn(client(second.url))).toBe(1000);
     expect(await stopped(second)).toEqual(inOrder);
+  });
+});
+
+describe("with data of its own, and a master key that is not the one it was written under", () => {
+  const refusal = async (settings: Record<string, string> = {}) => {
+    await last?.kill();
+    last = spawnEverfold(stack, { DATA_DIR, ...settings });
+    const { code, errors } = await last.ended;
+    expect({ code, left: last.tree().pids }).toEqual({ code: 1, left: [] });
+    return errors;
+  };
+
+  test("says so instead of parking what it cannot read", async () => {
+    const ENCRYPTION_MASTER_KEY = Buffer.alloc(32, 9).toString("base64");
+    const errors = await refusal({ ENCRYPTION_MASTER_KEY });
+    expect(errors).toMatch(/^Everfold cannot start: ENCRYPTION_MASTER_KEY is not the master key .*\n$/);
+    expect(errors).not.toContain(ENCRYPTION_MASTER_KEY);
+  });
+
+  test("makes no other one when the file is lost, and goes on when it is put back", async () => {
+    const file = `${DATA_DIR}/master.key`;
+    await rename(file, `${file}.lost`);
+    expect(await refusal()).toMatch(/^Everfold cannot start: .*master\.key is gone\. Put it back.*\n$/);
+    await rename(`${file}.lost`, file);
+    const running = await startedAgain();
+    expect(await balanceIn(client(running.url))).toBe(1000);
+    expect(await stopped(running)).toEqual(inOrder);
   });
 });
 

@@ -76,6 +76,7 @@ describe("the catalogue", () => {
     ["everfold_api", "vault", "signing_keys", "INSERT SELECT UPDATE"],
     ["everfold_projector", "vault", "subject_keys", "INSERT SELECT UPDATE"],
     ["everfold_projector", "vault", "signing_keys", ""],
+    ["everfold_api", "vault", "master_key_check", "INSERT SELECT"],
     ["everfold_projector", "runtime", "checkpoints", "DELETE INSERT SELECT UPDATE"],
     ["everfold_projector", "read_model", "billing", "DELETE INSERT SELECT UPDATE"],
   ])("%s may do to %s.%s: %s", async (role, schema, table, privileges) => {
