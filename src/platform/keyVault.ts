@@ -12,8 +12,6 @@ export type KeyVault = {
   keysToWrite(subjects: readonly Subject[]): Promise<ReadonlyMap<string, Uint8Array>>;
   /** Keys to decrypt with, by subject id; `undefined` for a destroyed one. Throws when a key never existed. */
   keysToRead(subjects: readonly Subject[]): Promise<ReadonlyMap<string, Uint8Array | undefined>>;
-  /** Wraps what is still wrapped under a former master key under the present one. @returns how many keys that were */
-  rewrap(): Promise<number>;
   /** Erases the subject everywhere. Other processes forget their copy of the key within `cacheTtlMs`. */
   destroy(subject: Pick<Subject, "id" | "kind">): Promise<void>;
 };
@@ -21,16 +19,9 @@ export type KeyVault = {
 const cachedKeysMax = 10_000;
 const cacheTtlMs = 60_000;
 
-type Options = {
-  pool: Pool;
-  masterKey: Uint8Array;
-  /** The master keys before this one, oldest first: what they wrapped can be read until it is wrapped anew. */
-  formerMasterKeys?: readonly Uint8Array[];
-};
-
 /** A random key for each subject. What is encrypted under it never changes; how it is wrapped itself may. */
-export const keyVault = ({ pool, masterKey, formerMasterKeys = [] }: Options): KeyVault => {
-  const table = wrappedKeys(pool, [...formerMasterKeys, masterKey]);
+export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Array }): KeyVault => {
+  const table = wrappedKeys(pool, masterKey);
   const cache = new LRUCache<string, Key>({ max: cachedKeysMax, ttl: cacheTtlMs });
 
   const load = async (subjects: readonly Subject[]): Promise<Map<string, Key>> => {
@@ -63,7 +54,6 @@ export const keyVault = ({ pool, masterKey, formerMasterKeys = [] }: Options): K
       const keys = await known(subjects);
       return new Map(subjects.map((subject) => [subject.id, readable(subject, keys.get(subject.id))]));
     },
-    rewrap: () => table.rewrap(),
     async destroy(subject) {
       await table.destroy(subject);
       cache.set(subject.id, "destroyed");
