@@ -27,7 +27,7 @@ export const defaultLimits: Limits = {
   attemptsMax: 40,
   snapshotEvery: 2_000,
   heldCommandsMax: 200_000,
-  lastKnownMaxMs: 30_000,
+  lastKnownMaxMs: 5_000,
 };
 
 export type Warn = (details: object, message: string) => void;

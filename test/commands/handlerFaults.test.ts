@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DebitCredits } from "../../src/commands/credits.ts";
+import { defaultLimits } from "../../src/commands/limits.ts";
 import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
 import { verifyChain } from "../../src/eventstore/chain.ts";
 import { EventStoreUnavailable } from "../../src/eventstore/store.ts";
@@ -123,7 +124,7 @@ describe("when the event store cannot be reached", () => {
 
   test("states that were current when it went away count for a while, unknown and doubtful ones do not", async () => {
     const blocked = await startLossyProxy(backends.eventStore.url);
-    const process = backends.process({ url: blocked.url });
+    const process = backends.process({ url: blocked.url, limits: { lastKnownMaxMs: 60_000 } });
     const workspaceId = await openLedger(process.handler, 10);
     const doubtful = await openLedger(process.handler, 10);
     await caughtUp(process);
@@ -133,6 +134,10 @@ describe("when the event store cannot be reached", () => {
     await expect(debit(process, doubtful)).rejects.toThrow(EventStoreUnavailable);
     for (const id of [doubtful, randomUUID()])
       await expect(balanceOf(process, id)).rejects.toThrow(EventStoreUnavailable);
+  });
+
+  test("a session revoked elsewhere was let in for half a minute more: last states count for 5 s", () => {
+    expect(defaultLimits.lastKnownMaxMs).toBe(5_000);
   });
 
   test("a process follows the others again as soon as it is back", async () => {
