@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { registration } from "../commands/registration.ts";
 import type { login, logout, logoutEverywhere, refresh } from "../commands/signIn.ts";
-import { organizationsOf } from "../projections/organizations.ts";
-import { userById } from "../projections/users.ts";
-import { membershipsOf } from "../projections/workspaces.ts";
+import { organizations, organizationsOf } from "../projections/organizations.ts";
+import { userById, users } from "../projections/users.ts";
+import { membershipsOf, workspaces } from "../projections/workspaces.ts";
 import type { App } from "./binder.ts";
 import { exampleIds } from "./examples.ts";
 
@@ -66,6 +66,7 @@ export const accountRoutes = (app: App, operations: AccountOperations): void => 
   app.query("/auth/me", {
     name: "GetMe",
     permission: "account:read",
+    from: [users, organizations, workspaces],
     output: Me,
     example: {
       data: {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AddCredits, Billing, ConfigureAutoRecharge, DebitCredits, Transaction } from "../commands/credits.ts";
-import { billingOf, transactionsOf } from "../projections/billing.ts";
+import { billing, billingOf, transactionsOf } from "../projections/billing.ts";
 import type { App } from "./binder.ts";
 import { exampleIds, exampleTime } from "./examples.ts";
 
@@ -43,6 +43,7 @@ export const billingRoutes = (app: App, now: () => string, ledgerExport: LedgerE
   app.query("/workspaces/:workspaceId/billing", {
     name: "GetBilling",
     permission: "billing:read",
+    from: [billing],
     output: Billing,
     example: { params: inWorkspace, data: recharging },
     load: async (read, { params }) => (await billingOf(read, params.workspaceId, now())) ?? null,
@@ -69,6 +70,7 @@ export const billingRoutes = (app: App, now: () => string, ledgerExport: LedgerE
   app.list("/workspaces/:workspaceId/billing/transactions", {
     name: "ListTransactions",
     permission: "billing:read",
+    from: [billing],
     output: Transaction,
     example: { params: inWorkspace, data: debit },
     load: (read, { params, query }) => transactionsOf(read, params.workspaceId, query),

@@ -1,5 +1,5 @@
 import { CredentialView, DeleteCredential, StoreCredential } from "../commands/credentials.ts";
-import { credentialsOf } from "../projections/credentials.ts";
+import { credentials, credentialsOf } from "../projections/credentials.ts";
 import type { App } from "./binder.ts";
 import { exampleIds, exampleTime } from "./examples.ts";
 
@@ -26,6 +26,7 @@ export const credentialRoutes = (app: App): void => {
   app.list("/workspaces/:workspaceId/credentials", {
     name: "ListCredentials",
     permission: "credential:read",
+    from: [credentials],
     output: CredentialView,
     example: { params: inWorkspace, data: stored },
     load: (read, { params, query }) => credentialsOf(read, params.workspaceId, query),

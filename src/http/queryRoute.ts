@@ -32,7 +32,7 @@ type Load<Result> = (read: Transaction, asked: Asked) => Promise<Result>;
 export const bindQuery = <A>(ports: Ports, path: string, read: Described<A>, load: Load<Found<A> | null>): Binding => {
   const shape = { status: 200, answer: Success(read.output, Empty), example: success(read.example.data) };
   return bindRead(path, read, shape, async (request, reply, asked) => {
-    if (!(await isFresh(ports, request, reply))) return reply;
+    if (!(await isFresh(ports, read, request, reply))) return reply;
     const found = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, asked));
     if (found === null) return sendFailure(request, reply, resourceNotFound);
     if (found.revision !== undefined) reply.header("etag", `"${found.revision}"`);
@@ -50,7 +50,7 @@ export const bindList = <A>(
   const example = success([read.example.data], { page: 1, limit: PAGE_SIZE, total: 1 });
   const shape = { status: 200, answer: Success(z.array(read.output), Paging), example };
   return bindRead(path, paged, shape, async (request, reply, asked) => {
-    if (!(await isFresh(ports, request, reply))) return reply;
+    if (!(await isFresh(ports, read, request, reply))) return reply;
     const { page, limit } = PageQuery.parse(asked.query);
     const part = { ...asked, query: { ...Object(asked.query), limit, offset: (page - 1) * limit } };
     const { rows, total } = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, part));
@@ -115,11 +115,16 @@ const tenantOf = ({ auth, access, told }: FastifyRequest): Tenant => ({
 });
 
 /** ES-06: whoever wrote sees it. Otherwise the request is answered here, with 202 and the position to wait for. */
-const isFresh = async (ports: Ports, request: FastifyRequest, reply: FastifyReply): Promise<boolean> => {
+const isFresh = async (
+  ports: Ports,
+  { from }: Pick<Described<unknown>, "from">,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<boolean> => {
   const { "x-event-position": told = -1n } = validated(QueryHeaders, request.headers);
   const own = ports.writes.lastOf({ userId: request.auth?.userId, workspaceId: request.told.workspaceId });
   const position = own > told ? own : told;
-  if (await ports.projected.waitFor(position, FRESH_TIMEOUT_MS)) return true;
+  if (await ports.projected.waitFor(position, FRESH_TIMEOUT_MS, from)) return true;
   // A database that is away is behind as well, and has to be told apart: an empty transaction fails then.
   await ports.readAsTenant(tenantOf(request), async () => undefined);
   await reply

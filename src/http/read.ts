@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Projection } from "../projections/projection.ts";
 import type { Access, Caller } from "./ports.ts";
 import type { Example, PathParams } from "./route.ts";
 
@@ -16,11 +17,12 @@ export type Asked<Path extends string = string, Query = unknown> = {
 /** A row that knows the revision it stands for is answered with it as ETag. */
 export type Found<A> = A & { revision?: number | bigint };
 
-/** `output` is the schema of one resource, row or line. */
+/** `output` is the schema of one resource, row or line; `from` the read models it shows, all of them unless told. */
 export type Described<A, Q extends Shape = Shape> = {
   name: string;
   permission: string;
   output: z.ZodType<A>;
   example: Example<A>;
   query?: Q;
+  from?: readonly Pick<Projection, "name">[];
 };

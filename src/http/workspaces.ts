@@ -8,7 +8,8 @@ import {
   RenameWorkspace,
   WorkspaceView,
 } from "../commands/workspaces.ts";
-import { membersOf, workspaceById, workspacesOf } from "../projections/workspaces.ts";
+import { organizations } from "../projections/organizations.ts";
+import { membersOf, workspaceById, workspaces, workspacesOf } from "../projections/workspaces.ts";
 import type { App } from "./binder.ts";
 import { exampleIds, exampleTime } from "./examples.ts";
 
@@ -38,6 +39,7 @@ export const workspaceRoutes = (app: App, { createWorkspace, addMember }: Worksp
   app.list("/workspaces", {
     name: "ListWorkspaces",
     permission: "workspace:list",
+    from: [workspaces, organizations],
     output: WorkspaceView,
     example: { data: growth },
     load: (read, { caller, query }) => workspacesOf(read, caller.userId, query),
@@ -45,6 +47,7 @@ export const workspaceRoutes = (app: App, { createWorkspace, addMember }: Worksp
   app.query("/workspaces/:workspaceId", {
     name: "GetWorkspace",
     permission: "workspace:read",
+    from: [workspaces, organizations],
     output: WorkspaceView,
     example: { params: inWorkspace, data: growth },
     load: async (read, { caller, params }) => (await workspaceById(read, params.workspaceId, caller.userId)) ?? null,
@@ -59,6 +62,7 @@ export const workspaceRoutes = (app: App, { createWorkspace, addMember }: Worksp
   app.list("/workspaces/:workspaceId/members", {
     name: "ListMembers",
     permission: "member:read",
+    from: [workspaces],
     output: MembershipView,
     example: { params: inWorkspace, data: member },
     load: (read, { params, query }) => membersOf(read, params.workspaceId, query),

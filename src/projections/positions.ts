@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { z } from "zod";
 import { checkpointsOf } from "../eventstore/checkpoints.ts";
 import { backoffMs } from "../eventstore/subscriber.ts";
 import { aborted, pause } from "../platform/lease.ts";
@@ -37,15 +38,23 @@ const keysOf = ({ workspaceId, userId }: Owner): string[] => [
   ...(userId ? [`user ${userId}`] : []),
 ];
 
+type Named = Pick<Projection, "name">;
+
 export type Projected = {
-  /** The lowest position among the live projections, as far as this process has heard; -1 before it has. */
+  /** The lowest position among the projections of this code's version, as far as this process has heard; else -1. */
   position(): bigint;
-  /** True once every live projection has passed `position`, false when that takes longer than `timeoutMs`. */
-  waitFor(position: bigint, timeoutMs: number): Promise<boolean>;
+  /**
+   * True once the rows of every projection in `of` (all, unless told) have passed `position`; false when that takes
+   * longer than `timeoutMs`, or when too many wait already. One that is yet to be rebuilt stands where its old rows do.
+   */
+  waitFor(position: bigint, timeoutMs: number, of?: readonly Named[]): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-type Waiter = { position: bigint; settle: (isPassed: boolean) => void };
+type Waiter = { isPassed: () => boolean; settle: (isPassed: boolean) => void };
+
+/** Positions that no store will ever reach can be asked for: who waits for them must not fill the memory. */
+const WAITERS_MAX = 1_000;
 
 /**
  * Listens to how far the projections are, wherever they run, on one connection of the pool. While Postgres is away,
@@ -55,46 +64,50 @@ export const followProjected = (pool: Pool, projections: readonly Projection[], 
   const stopping = new AbortController();
   const { signal } = stopping;
   const waiters = new Set<Waiter>();
-  let position = -1n;
+  const known = new Map<string, Standing>();
+  const reached = (of: readonly Named[]): bigint => lowest(of.map(({ name }) => known.get(name)?.position ?? -1n));
 
-  const moveTo = (to: bigint): void => {
-    position = to;
-    for (const waiter of waiters) if (waiter.position <= to) waiter.settle(true);
+  const hear = (standings: Standings): void => {
+    for (const [name, standing] of standings) known.set(name, standing);
+    for (const waiter of waiters) if (waiter.isPassed()) waiter.settle(true);
   };
 
   const run = async (): Promise<void> => {
     for (let failures = 0; !signal.aborted; ) {
       try {
-        await listen(pool, signal, projections, (to) => {
+        await listen(pool, signal, projections, (standings) => {
           failures = 0;
-          moveTo(to);
+          hear(standings);
         });
       } catch (error) {
         failures += 1;
         log.warn({ error }, "the projections cannot be listened to for now");
       }
       // A Postgres that comes back may have lost its last transactions, which are then applied again.
-      position = -1n;
+      known.clear();
       if (!signal.aborted) await pause(backoffMs(Math.max(failures, 1)), signal);
     }
   };
   const ended = run();
 
-  const wait = (wanted: bigint, timeoutMs: number): Promise<boolean> =>
+  const wait = (isPassed: () => boolean, timeoutMs: number): Promise<boolean> =>
     new Promise((resolve) => {
-      const settle = (isPassed: boolean): void => {
+      const settle = (outcome: boolean): void => {
         waiters.delete(waiter);
         clearTimeout(timer);
-        resolve(isPassed);
+        resolve(outcome);
       };
-      const waiter = { position: wanted, settle };
+      const waiter = { isPassed, settle };
       const timer = setTimeout(() => settle(false), timeoutMs);
       waiters.add(waiter);
     });
 
   return {
-    position: () => position,
-    waitFor: async (wanted, timeoutMs) => wanted <= position || (!signal.aborted && wait(wanted, timeoutMs)),
+    position: () => reached(projections.filter(({ name, version }) => known.get(name)?.version === version)),
+    waitFor: async (wanted, timeoutMs, of = projections) => {
+      const isPassed = () => wanted <= reached(of);
+      return isPassed() || (!signal.aborted && waiters.size < WAITERS_MAX && wait(isPassed, timeoutMs));
+    },
     stop: async () => {
       stopping.abort();
       await ended;
@@ -103,41 +116,58 @@ export const followProjected = (pool: Pool, projections: readonly Projection[], 
   };
 };
 
+const lowest = ([first = -1n, ...others]: readonly bigint[]): bigint =>
+  others.reduce((low, each) => (each < low ? each : low), first);
+
+/** Which version of a projection its rows are of, and how far they are. */
+type Standing = { version: number; position: bigint };
+type Standings = ReadonlyMap<string, Standing>;
+
 /** Until the connection is lost or `signal` is aborted. */
 const listen = async (
   pool: Pool,
   signal: AbortSignal,
   projections: readonly Projection[],
-  onPosition: (position: bigint) => void,
+  onStandings: (standings: Standings) => void,
 ): Promise<void> => {
   const connection = await pool.connect();
   try {
     const lost = new Promise<void>((resolve) => {
       connection.once("error", () => resolve()).once("end", () => resolve());
     });
-    let heard = -1n;
+    let heard: Standings = new Map();
     connection.on("notification", ({ payload }) => {
-      heard = BigInt(payload ?? -1);
-      onPosition(heard);
+      heard = standingsIn(payload);
+      onStandings(heard);
     });
     await query(connection, sql`listen projected`);
+    const read = await checkpointsOf(
+      connection,
+      projections.map(({ name }) => name),
+    );
     // What was told meanwhile may be newer than what this reads.
-    const read = await lowestOf(connection, projections);
-    onPosition(heard > read ? heard : read);
+    onStandings(new Map<string, Standing>([...read, ...heard]));
     await Promise.race([lost, aborted(signal)]);
   } finally {
     connection.release(true);
   }
 };
 
-const lowestOf = async (connection: Transaction, projections: readonly Projection[]): Promise<bigint> => {
-  const checkpoints = await checkpointsOf(
+/** Tells every process that listens, when the transaction commits, where the checkpoints then stand. */
+export const tellProjected = async (connection: Transaction, projections: readonly Named[]): Promise<void> => {
+  await query(
     connection,
-    projections.map(({ name }) => name),
+    sql`select pg_notify('projected',
+          json_object_agg(projection, json_build_array(version, position::text) order by version)::text)
+        from runtime.checkpoints where projection = any(${projections.map(({ name }) => name)}::text[])`,
   );
-  const positions = projections.flatMap(({ name, version }) => {
-    const checkpoint = checkpoints.get(name);
-    return checkpoint?.version === version ? [checkpoint.position] : [];
-  });
-  return positions.length === 0 ? -1n : positions.reduce((low, each) => (each < low ? each : low));
 };
+
+const Told = z.record(z.string(), z.tuple([z.int(), z.string().transform(BigInt)]));
+const standingsIn = (payload: string | undefined): Standings =>
+  new Map(
+    Object.entries(Told.parse(JSON.parse(payload || "{}"))).map(([name, [version, position]]) => [
+      name,
+      { version, position },
+    ]),
+  );

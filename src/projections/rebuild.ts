@@ -10,6 +10,7 @@ import { committer } from "./committer.ts";
 import { copiesOf } from "./copies.ts";
 import { decoding } from "./decoding.ts";
 import { inbox } from "./inbox.ts";
+import { tellProjected } from "./positions.ts";
 import type { Projection } from "./projection.ts";
 
 /** Nobody waits for single events here, so more of them share a transaction. */
@@ -60,6 +61,7 @@ export const rebuild = (
       signal.throwIfAborted();
       await copies.exchange(swap);
       await moveCheckpoint(swap, projection, target);
+      await tellProjected(swap, options.projections);
       await copies.drop(swap);
     });
     options.log.info({ projection: name, version }, "a rebuild is done");

@@ -1,4 +1,4 @@
-import { advance, type Checkpoint, CheckpointsMoved } from "../eventstore/checkpoints.ts";
+import { advance, CheckpointsMoved } from "../eventstore/checkpoints.ts";
 import type { Codec } from "../eventstore/codec.ts";
 import { type ParkedEvent, parkedEventsTable } from "../eventstore/parkedEvents.ts";
 import type { EventStore } from "../eventstore/store.ts";
@@ -12,6 +12,7 @@ import { type Follower, wants } from "./application.ts";
 import { committer } from "./committer.ts";
 import { decoding, unread } from "./decoding.ts";
 import { type Batch, type Inbox, inbox } from "./inbox.ts";
+import { tellProjected } from "./positions.ts";
 import type { Projection } from "./projection.ts";
 import { rebuild } from "./rebuild.ts";
 import { standingOf } from "./standing.ts";
@@ -155,7 +156,10 @@ const applyLive = async (
     place: { schema: "read_model", parkedEvents: parkedEventsTable },
     batchMax: BATCH_MAX,
     signal,
-    advance: advanceAndTell,
+    advance: async (transaction, known, to) => {
+      await advance(transaction, known, to);
+      await tellProjected(transaction, projections);
+    },
     onPoison: (poison) => alarm(log, now, poison),
   });
   for (let notBefore = 0; ; notBefore = performance.now() + COMMIT_INTERVAL_MS) {
@@ -168,12 +172,6 @@ const applyLive = async (
     now.followers = current();
     onProgress();
   }
-};
-
-/** All live projections have then come to `to`: the lowest of them stood before it. */
-const advanceAndTell = async (connection: Transaction, known: readonly Checkpoint[], to: bigint): Promise<void> => {
-  await advance(connection, known, to);
-  await query(connection, sql`select pg_notify('projected', ${to.toString()})`);
 };
 
 const alarm = (log: Log, now: Progress, poison: readonly ParkedEvent[]): void => {

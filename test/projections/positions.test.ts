@@ -83,6 +83,16 @@ describe("ES-06: waiting for the projections", () => {
     expect(await projected.waitFor(await side.happen(randomUUID(), opened()), 30_000)).toBe(true);
   });
 
+  test("ends at once for more of them than memory should hold", async () => {
+    const projected = listen();
+    const never = 10n ** 15n;
+    const waiting = Array.from({ length: 1_000 }, () => projected.waitFor(never, 30_000));
+    expect(await projected.waitFor(never, 30_000)).toBe(false);
+    await projected.stop();
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set([false]));
+    expect(waiting).toHaveLength(1_000);
+  });
+
   test("ends when the process stops", async () => {
     const projected = listen();
     const waiting = projected.waitFor(10n ** 12n, 30_000);

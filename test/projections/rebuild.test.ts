@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { withLease } from "../../src/platform/lease.ts";
 import { followProjected, type Projected } from "../../src/projections/positions.ts";
 import { insert, type Projection, projection, set } from "../../src/projections/projection.ts";
 import { rebuild } from "../../src/projections/rebuild.ts";
@@ -162,11 +163,41 @@ test("a changed projection is rebuilt beside the live rows, parked events includ
   // The code of before comes back: it leaves rows alone that it does not know.
   const older = run();
   await until(() => older.status().newer.includes("jars"));
-  await untilProjected(await side.happen(jarId, filled(1)));
+  expect(await projected.waitFor(await side.happen(jarId, filled(1)), 30_000, [fillings])).toBe(true);
   expect(await jarRow(jarId)).toBe(`(${jarId},PLUM,2)`);
   await stop();
   await rebuildByHand(jars);
   expect(await jarRow(jarId)).toBe(`(${jarId},plum,3)`);
+});
+
+test("ES-06: old rows are not shown as current while a changed projection is rebuilt; others do not wait for it", async () => {
+  run();
+  const jarId = randomUUID();
+  await untilProjected(await side.happen(jarId, opened("plum")));
+  await stop();
+  const rebuilding = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const holding = withLease(side.pool, "rebuild jars", { signal: never }, async () => {
+    held.resolve();
+    await rebuilding.promise;
+  });
+  await held.promise;
+
+  run([jarsInCapitals, fillings]);
+  const current = followProjected(side.pool, [jarsInCapitals, fillings], log);
+  runners.push(current);
+  const position = await side.happen(jarId, filled(1));
+  expect(await current.waitFor(position, 30_000, [fillings])).toBe(true);
+  expect(await current.waitFor(position, 0, [jarsInCapitals])).toBe(false);
+  expect(await current.waitFor(position, 0, [jarsInCapitals, fillings])).toBe(false);
+  expect(await jarRow(jarId)).toBe(`(${jarId},plum,0)`);
+
+  rebuilding.resolve();
+  await holding;
+  expect(await current.waitFor(position, 30_000, [jarsInCapitals])).toBe(true);
+  expect(await jarRow(jarId)).toBe(`(${jarId},PLUM,1)`);
+  await stop();
+  await rebuildByHand(jars);
 });
 
 test("a running runner learns of a rebuild that freed a stream", async () => {
@@ -180,14 +211,15 @@ test("a running runner learns of a rebuild that freed a stream", async () => {
   expect(await jarRow(bad)).toBe(`(${bad},POISON,7)`);
 });
 
-test("a new projection is filled beside, and nobody waits for it", async () => {
+test("a new projection is filled beside, and only its readers wait for it", async () => {
   run();
   await untilProjected(await fill(3));
   await stop();
   await side.pool.query("delete from runtime.checkpoints where projection = 'fillings'");
   await side.pool.query("delete from read_model.fillings");
   run();
-  await untilProjected(await side.happen(randomUUID(), opened()));
+  const position = await side.happen(randomUUID(), opened());
+  expect(await projected.waitFor(position, 30_000, [jars])).toBe(true);
   await until(async () => (await checkpointOf("fillings")).length === 1);
   await untilProjected(await side.store.head());
   const { rows } = await side.pool.query("select count(*)::int as fillings from read_model.fillings");
