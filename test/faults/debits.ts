@@ -100,7 +100,7 @@ export const isUnavailable = ({ status, body, headers }: Answer): boolean =>
  */
 export const reconcile = async (api: Client, { accessToken: token }: SignedIn, wallet: Wallet): Promise<void> => {
   const billing = `/workspaces/${wallet.workspaceId}/billing`;
-  const events = lines(await answered(() => api.get(`${billing}/events`, { token })));
+  const events = lines(await answered(() => api.getOnce(`${billing}/events`, { token })));
   expect(await verifyChain(wallet.workspaceId, events)).toMatchObject({ isIntact: true });
 
   const debits = events.filter(({ type }) => type === "CreditsDebited");
@@ -111,7 +111,7 @@ export const reconcile = async (api: Client, { accessToken: token }: SignedIn, w
 
   const balance = debits.reduce((left, { data }) => left - data.amount, walletCredits);
   const headers = { "x-event-position": String(events.at(-1)?.position) };
-  const { creditBalance } = (await answered(() => api.get(billing, { token, headers }))).body.data;
+  const { creditBalance } = (await answered(() => api.getOnce(billing, { token, headers }))).body.data;
   expect(creditBalance).toBe(balance);
 
   const rows = await transactionsOf(api, token, `${billing}/transactions`);
@@ -140,7 +140,7 @@ const lines = ({ body }: Answer) =>
 const transactionsOf = async (api: Client, token: string, path: string) => {
   const rows: { id: string; balanceAfter: number }[] = [];
   for (let page = 1; ; page += 1) {
-    const { body } = await answered(() => api.get(`${path}?page=${page}&limit=${pageSize}`, { token }));
+    const { body } = await answered(() => api.getOnce(`${path}?page=${page}&limit=${pageSize}`, { token }));
     rows.push(...body.data);
     if (rows.length >= body.meta.total || body.data.length === 0) return rows;
   }

@@ -80,7 +80,7 @@ const bounded = (answer: Promise<Answer>): Promise<Answer> => {
   return Promise.race([answer, late.promise]).finally(() => clearTimeout(timer));
 };
 
-const read = (path: string) => bounded(api.get(path, { token: ada.accessToken }));
+const read = (path: string) => bounded(api.getOnce(path, { token: ada.accessToken }));
 const readBilling = (part = "") => read(`/workspaces/${wallet.workspaceId}/billing${part}`);
 
 /** Whatever it is answered with, it may have been carried out. */

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Route } from "../../src/http/route.ts";
 import { expectStatus } from "../support/client.ts";
-import { settled } from "../support/settled.ts";
 import { rowsOf } from "../support/stored.ts";
 import { type Attempt, answerTo, expectRefused, inTurn, type Owned, ownedWorkspace } from "./refusals.ts";
 
@@ -279,10 +278,10 @@ test("FND-19: SQL is a text like any other, in every field that takes text", asy
 
   const { api, workspace } = owned;
   const token = owned.ada.accessToken;
-  const named = await settled(() => api.get(`/workspaces/${workspace}`, { token }));
+  const named = expectStatus(200, await api.get(`/workspaces/${workspace}`, { token }));
   expect(named.name).toBe(statement);
   const debit = { amount: 1, description: statement, referenceId: statement };
   expectStatus(201, await api.post(`/workspaces/${workspace}/billing/debits`, debit, { token }));
-  const [transaction] = await settled(() => api.get(`/workspaces/${workspace}/billing/transactions`, { token }));
+  const [transaction] = expectStatus(200, await api.get(`/workspaces/${workspace}/billing/transactions`, { token }));
   expect(transaction).toMatchObject(debit);
 });

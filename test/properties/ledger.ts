@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { type ChainVerdict, verifyChain } from "../../src/eventstore/chain.ts";
-import { type Client, newWorkspace, type SignedIn } from "../support/client.ts";
-import { settled, settledAnswer } from "../support/settled.ts";
+import { type Client, expectStatus, newWorkspace, type SignedIn } from "../support/client.ts";
 
 const Line = z.object({
   revision: z.string().transform(BigInt),
@@ -24,10 +23,10 @@ export const ledgerOf = (api: Client, { accessToken: token }: SignedIn, workspac
   const path = `/workspaces/${workspace}/billing`;
   const exportText = async (): Promise<string> => String((await api.get(`${path}/events`, { token })).body);
   const transactions = async (page = 1, limit = 100, headers = {}) =>
-    (await settledAnswer(() => api.get(`${path}/transactions?page=${page}&limit=${limit}`, { token, headers }))).body;
+    (await api.get(`${path}/transactions?page=${page}&limit=${limit}`, { token, headers })).body;
   return {
     workspace,
-    billing: (headers = {}) => settled(() => api.get(path, { token, headers })),
+    billing: async (headers = {}) => expectStatus(200, await api.get(path, { token, headers })),
     /** Data and meta of one page. */
     transactions,
     /** All there are, newest first. */

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 
 export type Answer = {
   status: number;
@@ -7,6 +8,9 @@ export type Answer = {
   body: any;
 };
 type Options = { token?: string | undefined; headers?: Readonly<Record<string, string>> };
+
+/** Of about two seconds each: read models that are behind for longer do not move any more. */
+const ASKED_MAX = 10;
 
 /** Speaks to an Everfold as a frontend would. Paths are relative to `/api/v1`. */
 export const client = (url: string) => {
@@ -26,8 +30,20 @@ export const client = (url: string) => {
       !response.headers.get("content-type")?.includes("ndjson");
     return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   };
+  /** A read as it is answered, be it with 202. */
+  const getOnce = (path: string, options?: Options) => send("GET", path, undefined, options);
+  /** What is answered with 202, because the read models are behind, is asked for again. */
+  const get = async (path: string, options?: Options): Promise<Answer> => {
+    let answer = await getOnce(path, options);
+    for (let asked = 1; asked < ASKED_MAX && answer.status === 202; asked += 1) {
+      await delay(Number(answer.headers.get("retry-after")) * 1_000);
+      answer = await getOnce(path, options);
+    }
+    return answer;
+  };
   return {
-    get: (path: string, options?: Options) => send("GET", path, undefined, options),
+    get,
+    getOnce,
     post: (path: string, body: unknown, options?: Options) => send("POST", path, body, options),
     put: (path: string, body: unknown, options?: Options) => send("PUT", path, body, options),
     delete: (path: string, options?: Options) => send("DELETE", path, undefined, options),
