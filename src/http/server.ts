@@ -1,6 +1,5 @@
 import compress from "@fastify/compress";
 import cors from "@fastify/cors";
-import helmet from "@fastify/helmet";
 import rateLimit from "@fastify/rate-limit";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
@@ -14,6 +13,7 @@ import { decodableUrl, guard } from "./guard.ts";
 import { acceptJsonBodies } from "./jsonBody.ts";
 import { documentRoutes } from "./openapi.ts";
 import type { Ports } from "./ports.ts";
+import { protectingHeaders } from "./protectingHeaders.ts";
 import { slidingWindow } from "./rateLimit.ts";
 import { logRequests, requestIdOf } from "./requestLog.ts";
 import type { Route } from "./route.ts";
@@ -38,8 +38,6 @@ export type HttpServer = {
   close(): Promise<void>;
 };
 
-/** For data, which nobody should render: written out, because helmet would put it together for each request. */
-const CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'";
 const RATE_LIMIT_WINDOW_MS = 60_000;
 const COMPRESSION_THRESHOLD_BYTES = 1_024;
 const HEADERS_BYTES_MAX = 16_384;
@@ -109,9 +107,8 @@ const pipeline = async (server: FastifyInstance, settings: HttpSettings): Promis
     request.told = {};
   });
   logRequests(server);
-  await server.register(helmet, { contentSecurityPolicy: false, xFrameOptions: { action: "deny" } });
   server.addHook("onRequest", async (request, reply) => {
-    reply.header("content-security-policy", CONTENT_SECURITY_POLICY).header("cache-control", "no-store");
+    reply.headers(protectingHeaders);
     enter("helmet", request);
   });
   await server.register(cors, {

@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
+import helmet from "@fastify/helmet";
+import fastify from "fastify";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { App } from "../../src/http/binder.ts";
+import { protectingHeaders } from "../../src/http/protectingHeaders.ts";
 import { type Stage, stageChannel, stages } from "../../src/http/stage.ts";
 import { dataOf, errorOf, type Served, serveGreetings, workspaceId } from "./greetings.ts";
 
@@ -96,6 +99,22 @@ describe("the pipeline", () => {
         "cache-control": "no-store",
       });
     for (const { headers } of answers) expect(headers.has("x-powered-by") || headers.has("server")).toBe(false);
+  });
+
+  it("SEC-01: sends what helmet would send, though it is written out", async () => {
+    const withHelmet = fastify();
+    await withHelmet.register(helmet, {
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+      xFrameOptions: { action: "deny" },
+    });
+    const bare = Object.keys((await fastify().inject("/")).headers);
+    const { headers } = await withHelmet.inject("/");
+    const set = Object.entries(headers).filter(([name]) => !bare.includes(name));
+    expect(protectingHeaders).toEqual({
+      ...Object.fromEntries(set),
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "cache-control": "no-store",
+    });
   });
 
   it("FND-12: lets pages of the origins listed call, and no others", async () => {
