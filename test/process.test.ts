@@ -275,7 +275,7 @@ test("ROLES: an API and a process for projections and reactions do together what
   ada = await signedIn(api);
   const token = ada.accessToken;
   workspace = await newWorkspace(api, ada, 500);
-  const behind = await api.get(`/workspaces/${workspace}/billing`, { token });
+  const behind = await api.getOnce(`/workspaces/${workspace}/billing`, { token });
   expect(behind.status).toBe(202);
 
   const others = await everfoldProcess(stack, {
