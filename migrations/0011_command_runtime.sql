@@ -22,7 +22,7 @@ create table runtime.command_results (
   primary key (stream, command_id)
 );
 
-grant select, insert, update on runtime.stream_snapshots, runtime.command_results to everfold_api;
+grant select, insert, update, delete on runtime.stream_snapshots, runtime.command_results to everfold_api;
 reset role;
 
 -- Down Migration

@@ -12,6 +12,8 @@ export type CommandLog = {
   held(): number;
   /** The fold so far, to begin from it; the commands up to it are then known through `recall`. */
   begin(): Promise<Snapshot | undefined>;
+  /** The stream does not have what it was begun from: neither that counts, nor the commands kept with it. */
+  disown(): Promise<void>;
   /** Makes these known where they are among the older ones. False when those are gone: the stream has to be read. */
   recall(commandIds: readonly string[]): Promise<boolean>;
   /** Hands a fold over to the memory, in the background, once enough commands have come since the last one. */
@@ -26,6 +28,7 @@ export const shortLog = (): CommandLog => {
     add: (commandId, command) => held.set(commandId, command),
     held: () => 0,
     begin: async () => undefined,
+    disown: async () => undefined,
     recall: async () => true,
     keep: () => undefined,
   };
@@ -73,6 +76,11 @@ export const ledgerLog = ({ stream, foldVersion, memory, keepEvery, warn }: Opti
       kept = undefined;
       keptUpTo = snapshot?.lastCommandId;
       return snapshot;
+    },
+    async disown() {
+      warn({ stream }, "a ledger's snapshot is of events the store does not have, and is made anew");
+      await memory.forget(stream);
+      keptUpTo = undefined;
     },
     async recall(commandIds) {
       forgetKept();

@@ -43,4 +43,6 @@ export type CommandMemory = {
     commands: ReadonlyMap<string, CarriedOut>,
     since: string | undefined,
   ): Promise<void>;
+  /** Throws away what is kept of a stream: it is about events the stream does not have. */
+  forget(stream: string): Promise<void>;
 };

@@ -43,8 +43,18 @@ export const foldedStream = ({ on, id, journal, log }: Options): FoldedStream =>
   const remember = (commandId: string, { state, ...command }: CarriedOut) =>
     log.add(commandId, on.ledger ? { ...command, state } : command);
 
-  const begin = async (): Promise<Standing> =>
-    (await log.begin()) ?? { state: on.initial, revision: -1n, position: -1n, chain: id };
+  const begin = async (): Promise<Standing> => {
+    const snapshot = await log.begin();
+    if (snapshot && (await isInStream(snapshot))) return snapshot;
+    if (snapshot) await log.disown();
+    return { state: on.initial, revision: -1n, position: -1n, chain: id };
+  };
+
+  /** A store restored from a backup does not have all that snapshots were made of; the chain tells where it does. */
+  const isInStream = async ({ revision, chain }: Standing): Promise<boolean> => {
+    for await (const [event] of journal.read(revision, 1)) return event?.metadata.chain === chain;
+    return false;
+  };
 
   const folded = (from: Standing, { type, data, revision, position, metadata }: Recorded): Standing => {
     const { commandId, inputHash } = metadata;

@@ -87,7 +87,29 @@ export const keptCommands = (pool: Pool) => ({
       );
     });
   },
+
+  async forget(stream: string): Promise<void> {
+    await transaction(pool, async (connection) => {
+      await forgetCommands(connection, stream);
+      await query(connection, sql`delete from runtime.stream_snapshots where stream = ${stream}`);
+    });
+  },
 });
+
+const forgetRowsMax = 10_000;
+
+/** A statement each: all rows of a long ledger at once could take longer than a statement may. */
+const forgetCommands = async (connection: Transaction, stream: string): Promise<void> => {
+  for (;;) {
+    const rows = await query(
+      connection,
+      sql`delete from runtime.command_results where stream = ${stream} and command_id in (
+        select command_id from runtime.command_results where stream = ${stream} limit ${forgetRowsMax})
+        returning 1`,
+    );
+    if (rows.length < forgetRowsMax) return;
+  }
+};
 
 /** A snapshot says that every command up to it is here: it must not be built on rows that were dropped meanwhile. */
 const stillThere = async (connection: Transaction, stream: string, commandId: string): Promise<void> => {

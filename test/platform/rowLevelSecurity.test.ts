@@ -70,8 +70,8 @@ describe("the catalogue", () => {
 
   test.each([
     ["everfold_api", "runtime", "checkpoints", "SELECT"],
-    ["everfold_api", "runtime", "command_results", "INSERT SELECT UPDATE"],
-    ["everfold_api", "runtime", "stream_snapshots", "INSERT SELECT UPDATE"],
+    ["everfold_api", "runtime", "command_results", "DELETE INSERT SELECT UPDATE"],
+    ["everfold_api", "runtime", "stream_snapshots", "DELETE INSERT SELECT UPDATE"],
     ["everfold_api", "vault", "subject_keys", "INSERT SELECT UPDATE"],
     ["everfold_api", "vault", "signing_keys", "INSERT SELECT UPDATE"],
     ["everfold_projector", "vault", "subject_keys", "INSERT SELECT UPDATE"],
