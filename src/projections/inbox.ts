@@ -38,7 +38,7 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
       else if (followed.kind === "passed") passed = followed.position;
       else isCaughtUp = true;
       arrival.give();
-      if (queue.length >= AHEAD_MAX) await room.next();
+      if (queue.length >= AHEAD_MAX) await room.until(() => queue.length < AHEAD_MAX);
     }
   };
   takeIn()
@@ -61,7 +61,7 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
     take: async (max, notBefore = 0) => {
       while (!isReady(max, notBefore)) {
         const leftMs = notBefore - performance.now();
-        await arrival.next(leftMs > 0 ? leftMs : undefined);
+        await arrival.until(() => isReady(max, notBefore), leftMs > 0 ? leftMs : undefined);
       }
       if (failure) throw failure.error;
       if (hasEnded && queue.length === 0) return undefined;
@@ -82,17 +82,21 @@ const waiting = (event: StoredEvent, decode: Decode): Waiting => {
   return { event, decoded };
 };
 
-/** Something to wait for, with room for one that waits. */
+/** Something to wait for, with room for one that waits: woken, and its timer cleared, only by what it waits for. */
 const notice = () => {
-  let wake: () => void = () => undefined;
+  let look: () => void = () => undefined;
   return {
-    give: () => wake(),
-    next: (timeoutMs?: number): Promise<void> =>
+    give: () => look(),
+    until: (isMet: () => boolean, timeoutMs?: number): Promise<void> =>
       new Promise((resolve) => {
-        const timer = timeoutMs === undefined ? undefined : setTimeout(() => wake(), timeoutMs);
-        wake = () => {
+        const wake = (): void => {
           clearTimeout(timer);
+          look = () => undefined;
           resolve();
+        };
+        const timer = timeoutMs === undefined ? undefined : setTimeout(wake, timeoutMs);
+        look = () => {
+          if (isMet()) wake();
         };
       }),
   };

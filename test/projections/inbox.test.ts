@@ -1,0 +1,43 @@
+import { expect, test, vi } from "vitest";
+import type { Followed, StoredEvent } from "../../src/eventstore/store.ts";
+import { unread } from "../../src/projections/decoding.ts";
+import { inbox } from "../../src/projections/inbox.ts";
+import { facts, recorded } from "../spec.ts";
+
+const arriving = (count: number): Followed[] =>
+  Array.from({ length: count }, (_, index) => {
+    const event: StoredEvent = { ...recorded({ type: "JarOpened", data: {} }, index, facts), stream: "jar-1" };
+    return { kind: "event", event };
+  });
+const comingIn = async function* (followed: readonly Followed[]): AsyncGenerator<Followed> {
+  yield* followed;
+};
+const later = () => performance.now() + 60_000;
+
+test("events that come in while a batch waits for its time cost no timer each", async () => {
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  const box = inbox(comingIn(arriving(100)), unread);
+  const batch = await box.take(100, later());
+  expect([batch?.events.length, timers.mock.calls.length]).toEqual([100, 1]);
+  timers.mockRestore();
+});
+
+test("a batch that is not full is taken when its time has come, and what is left at the source's end", async () => {
+  const end = Promise.withResolvers<void>();
+  const source = async function* () {
+    yield* comingIn(arriving(3));
+    await end.promise;
+    yield* comingIn(arriving(2));
+  };
+  const box = inbox(source(), unread);
+  expect((await box.take(100, performance.now() + 5))?.events.length).toBe(3);
+  end.resolve();
+  expect((await box.take(100, later()))?.events.length).toBe(2);
+  expect(await box.take(100, later())).toBeUndefined();
+});
+
+test("a position that was passed without an event is a batch of its own; one that has been told is none", async () => {
+  const box = inbox(comingIn([{ kind: "passed", position: 7n }]), unread);
+  expect(await box.take(100)).toEqual({ events: [], position: 7n });
+  expect(await box.take(100)).toBeUndefined();
+});
