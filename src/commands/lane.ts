@@ -17,6 +17,8 @@ export type Lane = {
   /** What is in memory may be old: it is read again before it is used. */
   doubt(): void;
   isIdle(): boolean;
+  /** It is let go: what it holds does not count any more. */
+  release(): void;
 };
 
 type Waiting = { job: Job; resolve(outcome: Accepted<unknown> | Rejection): void; reject(error: unknown): void };
@@ -58,8 +60,7 @@ export const openLane = (options: Options): Lane => {
 
   return {
     submit(job) {
-      if (waiting.length >= limits.waitingMax || log.held() >= limits.heldCommandsMax)
-        return Promise.resolve(overloaded);
+      if (waiting.length >= limits.waitingMax || log.isFull()) return Promise.resolve(overloaded);
       return new Promise((resolve, reject) => {
         waiting.push({ job, resolve, reject });
         wake();
@@ -76,6 +77,7 @@ export const openLane = (options: Options): Lane => {
     reached: folded.reached,
     doubt: folded.doubt,
     isIdle: () => !isRunning,
+    release: log.release,
   };
 };
 

@@ -6,6 +6,7 @@ import type { Command } from "../kernel/decider.ts";
 import type { Standing } from "./batch.ts";
 import { ledgerLog, shortLog } from "./commandLog.ts";
 import type { CommandMemory } from "./commandMemory.ts";
+import type { HeldTotal } from "./heldCommands.ts";
 import { type Lane, openLane } from "./lane.ts";
 import type { Limits, Warn } from "./limits.ts";
 
@@ -35,21 +36,27 @@ const restartMs = 500;
 /** All lanes of this process, the least recently used idle ones let go. */
 export const openLanes = ({ store, codec, memory, categories, limits, warn }: Options): Lanes => {
   const lanes = new Map<string, Lane>();
+  const total: HeldTotal = { commands: 0 };
   const following = followStore({ store, categories, warn, lanes });
 
   const open = (on: Command["on"], id: string, stream: string): Lane => {
-    const { snapshotEvery: keepEvery } = limits;
     const { events, ledger } = on;
-    const log = ledger ? ledgerLog({ stream, foldVersion: ledger.foldVersion, memory, keepEvery, warn }) : shortLog();
+    const log = ledger
+      ? ledgerLog({ stream, foldVersion: ledger.foldVersion, memory, limits, total, warn })
+      : shortLog(total);
     const journal = journalOf({ store, codec, events, stream, isLedger: ledger !== undefined });
     return openLane({ on, id, stream, journal, log, limits });
   };
 
-  /** A lane at work stays: a second one of the same stream would only be in its way. */
-  const evict = () => {
+  const isCrowded = () => lanes.size > limits.lanesMax || total.commands > limits.heldCommandsMax;
+
+  /** A lane at work, or about to be, stays: a second one of the same stream would only be in its way. */
+  const evict = (asked: string) => {
     for (const [stream, lane] of lanes) {
-      if (lanes.size <= limits.lanesMax) return;
-      if (lane.isIdle()) lanes.delete(stream);
+      if (!isCrowded()) return;
+      if (stream === asked || !lane.isIdle()) continue;
+      lanes.delete(stream);
+      lane.release();
     }
   };
 
@@ -58,7 +65,7 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
     const lane = lanes.get(stream) ?? open(on, id, stream);
     lanes.delete(stream);
     lanes.set(stream, lane);
-    if (lanes.size > limits.lanesMax) evict();
+    if (isCrowded()) evict(stream);
     return lane;
   };
 

@@ -1,6 +1,11 @@
 export type Limits = {
   /** Streams whose state is kept in memory; the least recently used idle one goes first. */
   lanesMax: number;
+  /**
+   * Commands in memory, of all streams together, at less than a kilobyte each; then the least recently used idle streams
+   * go, and ledgers that cannot hand theirs over take no more (`OVERLOADED`).
+   */
+  heldCommandsMax: number;
   /** Commands that may wait for one stream; more are refused with `OVERLOADED`. */
   waitingMax: number;
   /** In one append. The store takes 1 MiB. */
@@ -11,7 +16,7 @@ export type Limits = {
   /** New commands of a ledger between two snapshots. */
   snapshotEvery: number;
   /** Commands of one ledger in memory while they cannot be kept elsewhere; then `OVERLOADED`. */
-  heldCommandsMax: number;
+  heldByLedgerMax: number;
   /**
    * How long states that were current when the store went away still count, so that read models can be read meanwhile.
    * About as long as a store that hangs is not noticed anyway; nothing can be written on them.
@@ -20,13 +25,14 @@ export type Limits = {
 };
 
 export const defaultLimits: Limits = {
-  lanesMax: 10_000,
+  lanesMax: 50_000,
+  heldCommandsMax: 200_000,
   waitingMax: 10_000,
   batchCommandsMax: 250,
   batchBytesMax: 640 * 1024,
   attemptsMax: 40,
-  snapshotEvery: 2_000,
-  heldCommandsMax: 200_000,
+  snapshotEvery: 1_000,
+  heldByLedgerMax: 100_000,
   lastKnownMaxMs: 5_000,
 };
 

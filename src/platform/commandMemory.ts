@@ -61,20 +61,9 @@ export const keptCommands = (pool: Pool) => ({
     commands: ReadonlyMap<string, CarriedOut>,
     since: string | undefined,
   ): Promise<void> {
-    const rows = [...commands];
-    const column = <T>(pick: (command: CarriedOut) => T): T[] => rows.map(([, command]) => pick(command));
-    const answers = column((command) =>
-      JSON.stringify({ firstRevision: Number(command.firstRevision), foldVersion, state: command.state }),
-    );
     await transaction(pool, async (connection) => {
       if (since !== undefined) await stillThere(connection, stream, since);
-      await query(
-        connection,
-        sql`insert into runtime.command_results (stream, command_id, input_hash, revision, position, answer)
-          select ${stream}, * from unnest(${rows.map(([id]) => id)}::text[], ${column((c) => c.inputHash)}::text[],
-            ${column((c) => c.revision)}::bigint[], ${column((c) => c.position)}::bigint[], ${answers}::jsonb[])
-          on conflict (stream, command_id) do nothing`,
-      );
+      for (const slice of slicesOf(commands)) await keepCommands(connection, stream, foldVersion, slice);
       // Of two processes with one ledger the one that is behind must not take the other's snapshot back.
       await query(
         connection,
@@ -95,6 +84,39 @@ export const keptCommands = (pool: Pool) => ({
     });
   },
 });
+
+const sliceMax = 500;
+
+/** Requests are answered between two slices, however many commands there are. */
+function* slicesOf(commands: ReadonlyMap<string, CarriedOut>): Generator<[string, CarriedOut][]> {
+  let slice: [string, CarriedOut][] = [];
+  for (const command of commands) {
+    slice.push(command);
+    if (slice.length < sliceMax) continue;
+    yield slice;
+    slice = [];
+  }
+  if (slice.length > 0) yield slice;
+}
+
+const keepCommands = async (
+  connection: Transaction,
+  stream: string,
+  foldVersion: number,
+  rows: readonly [string, CarriedOut][],
+): Promise<void> => {
+  const column = <T>(pick: (command: CarriedOut) => T): T[] => rows.map(([, command]) => pick(command));
+  const answers = column((command) =>
+    JSON.stringify({ firstRevision: Number(command.firstRevision), foldVersion, state: command.state }),
+  );
+  await query(
+    connection,
+    sql`insert into runtime.command_results (stream, command_id, input_hash, revision, position, answer)
+      select ${stream}, * from unnest(${rows.map(([id]) => id)}::text[], ${column((c) => c.inputHash)}::text[],
+        ${column((c) => c.revision)}::bigint[], ${column((c) => c.position)}::bigint[], ${answers}::jsonb[])
+      on conflict (stream, command_id) do nothing`,
+  );
+};
 
 const forgetRowsMax = 10_000;
 

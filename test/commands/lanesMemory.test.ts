@@ -1,8 +1,11 @@
+import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { AddCredits, DebitCredits } from "../../src/commands/credits.ts";
 import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
 import { verifyChain } from "../../src/eventstore/chain.ts";
+import { keptCommands } from "../../src/platform/commandMemory.ts";
 import { query } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { contextOf, openLedger, type Process, startWriteSide, type WriteSide } from "./writeSide.ts";
@@ -142,4 +145,91 @@ test("snapshots present, absent or thrown away: the same commands have the same 
     }),
     { numRuns: 100, endOnFailure: true },
   );
+});
+
+describe("what all ledgers hold together", () => {
+  const readsOf = (by: Process) => {
+    const read = vi.spyOn(by.store, "read");
+    return (workspaceId: string) =>
+      read.mock.calls.filter(([stream]) => stream === `credit_ledger-${workspaceId}`).length;
+  };
+  const ledgersWith = async (by: Process, debits: number, count: number) => {
+    const ledgers: string[] = [];
+    for (let ledger = 0; ledger < count; ledger += 1) {
+      const workspaceId = await openLedger(by.handler, 1_000);
+      for (let done = 0; done < debits; done += 1) await debit(workspaceId, contextOf(), 1, by);
+      ledgers.push(workspaceId);
+    }
+    return ledgers;
+  };
+
+  test("many ledgers, each below its snapshot, filled the memory: the least recently used are let go", async () => {
+    const many = backends.process({ limits: { heldCommandsMax: 20, snapshotEvery: 1_000 } });
+    const ledgers = await ledgersWith(many, 4, 6);
+    const [first = "", last = ""] = [ledgers[0], ledgers.at(-1)];
+    const reads = readsOf(many);
+    await debit(last, contextOf(), 1, many);
+    expect(reads(last)).toBe(0);
+    expect(await debit(first, contextOf(), 1, many)).toMatchObject({ answer: { balance: 995 } });
+    expect(reads(first)).toBeGreaterThan(0);
+  });
+
+  test("is counted right however often ledgers are let go and read again: few of them always stay", async () => {
+    const many = backends.process({ limits: { heldCommandsMax: 60, snapshotEvery: 1_000 } });
+    const ledgers = await ledgersWith(many, 3, 8);
+    for (let round = 0; round < 10; round += 1)
+      await Promise.all(ledgers.map((workspaceId) => debit(workspaceId, contextOf(), 1, many)));
+    const [one = "", other = ""] = ledgers;
+    const inTurn = [one, other, one, other];
+    for (const workspaceId of inTurn) await debit(workspaceId, contextOf(), 1, many);
+    const reads = readsOf(many);
+    for (const workspaceId of inTurn) await debit(workspaceId, contextOf(), 1, many);
+    expect([reads(one), reads(other)]).toEqual([0, 0]);
+  });
+
+  test("is handed over early where it gets much", async () => {
+    const many = backends.process({ limits: { heldCommandsMax: 40, snapshotEvery: 100 } });
+    const [workspaceId = ""] = await ledgersWith(many, 30, 1);
+    await expect.poll(() => snapshotOf(workspaceId)).toBeGreaterThan(0);
+  });
+
+  test("does not grow while nothing can be handed over: ledgers take no more until it can", async () => {
+    const full = backends.process({ limits: { heldCommandsMax: 12, snapshotEvery: 6 } });
+    const workspaceId = await openLedger(full.handler, 1_000);
+    const locking = await backends.pool.connect();
+    await locking.query("begin; lock table runtime.command_results in access exclusive mode");
+    const outcomes = [];
+    for (let done = 0; done < 20; done += 1) outcomes.push(await debit(workspaceId, contextOf(), 1, full));
+    expect(outcomes.map((outcome) => ("code" in outcome ? outcome.code : "done"))).toEqual([
+      ...Array.from({ length: 10 }, () => "done"),
+      ...Array.from({ length: 10 }, () => "OVERLOADED"),
+    ]);
+    await locking.query("rollback");
+    locking.release();
+    await expect.poll(() => snapshotOf(workspaceId)).toBeGreaterThan(0);
+  });
+});
+
+test("a ledger that could hand nothing over for long stopped the process: it does so in slices", async () => {
+  const query = vi.spyOn(pg.Client.prototype, "query");
+  onTestFinished(() => query.mockRestore());
+  const memory = keptCommands(backends.pool);
+  const commands = new Map(
+    Array.from({ length: 2_500 }, (_, index) => {
+      const revision = BigInt(index);
+      return [randomUUID(), { inputHash: "hash", firstRevision: revision, revision, position: revision, state: {} }];
+    }),
+  );
+  const lastCommandId = [...commands.keys()].at(-1) ?? "";
+  const stream = `credit_ledger-${randomUUID()}`;
+  const snapshot = { revision: 2_499n, position: 2_499n, state: {}, chain: "chain", lastCommandId };
+  await memory.keep(stream, 1, snapshot, commands, undefined);
+
+  const longest = query.mock.calls.flatMap(([statement]: unknown[]) =>
+    typeof statement === "object" && statement !== null && "values" in statement && Array.isArray(statement.values)
+      ? statement.values.map((value: unknown) => (Array.isArray(value) ? value.length : 0))
+      : [],
+  );
+  expect(Math.max(...longest)).toBeLessThanOrEqual(500);
+  expect((await memory.recall(stream, 1, lastCommandId, [...commands.keys()]))?.size).toBe(2_500);
 });
