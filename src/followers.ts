@@ -17,8 +17,8 @@ export type Followers = {
 };
 
 /**
- * Read models and reactions, as far as ROLES asks for them, in a thread of their own: requests do not wait while a batch
- * of events is decoded and written. An error that nothing in there expects ends the process.
+ * Read models and reactions, as far as ROLES asks for them, in a thread of their own: requests do not wait while a
+ * batch of events is decoded and written. An error that nothing in there expects ends the process.
  */
 export const startFollowers = (data: FollowerData, onLogLine: (line: string) => void): Followers => {
   const thread = new Worker(new URL("./followerThread.ts", import.meta.url), { workerData: data });

@@ -29,8 +29,8 @@ export type EventStoreOptions = {
 
 /**
  * Starts the embedded event store in a process of its own. When that process dies, another one takes its place on the
- * same port, so that clients recover by themselves; that is tried for as long as it takes, since a full disk or a folder
- * that went away may come right. Rejects when the folder is in use or damaged, or the port is taken.
+ * same port, so that clients recover by themselves; that is tried for as long as it takes, since a full disk or a
+ * folder that went away may come right. Rejects when the folder is in use or damaged, or the port is taken.
  */
 export async function startEventStore(options: EventStoreOptions): Promise<EmbeddedEventStore> {
   const { directory, onFailure } = options;
