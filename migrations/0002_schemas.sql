@@ -18,7 +18,14 @@ alter default privileges for role everfold_owner in schema read_model
   grant select, insert, update, delete on tables to everfold_projector;
 reset role;
 
+-- The API says whether it finds the schema it was made for.
+grant usage on schema migrations to everfold_api;
+grant select on migrations.applied to everfold_api;
+
 -- Down Migration
+
+revoke select on migrations.applied from everfold_api;
+revoke usage on schema migrations from everfold_api;
 
 set role everfold_owner;
 alter default privileges for role everfold_owner in schema read_model

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { type Backends, poolAs, startBackends } from "./backends.ts";
 import { accessControl, permissions } from "./commands/access.ts";
 import { commandHandler, type Handler } from "./commands/handler.ts";
@@ -19,22 +18,22 @@ import { billingRoutes } from "./http/billing.ts";
 import { credentialRoutes } from "./http/credentials.ts";
 import type { Route } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
-import type { Dependency } from "./http/system.ts";
 import { workspaceRoutes } from "./http/workspaces.ts";
 import { derivedId } from "./kernel/ids.ts";
 import { accessTokens } from "./platform/accessTokens.ts";
 import { keptCommands } from "./platform/commandMemory.ts";
 import { deriveKey, keyedHash } from "./platform/encryption.ts";
 import { type KeyVault, keyVault } from "./platform/keyVault.ts";
+import { aborted } from "./platform/lease.ts";
 import { createLog, type Log, type LogDestination, standardOutput } from "./platform/log.ts";
 import { openMasterKey } from "./platform/masterKey.ts";
-import { migrate, pendingMigrations } from "./platform/migrations.ts";
+import { migrate } from "./platform/migrations.ts";
 import { passwords } from "./platform/passwords.ts";
-import { type Pool, query, readAsTenant } from "./platform/postgres.ts";
+import { type Pool, readAsTenant } from "./platform/postgres.ts";
 import { openSigningKeys } from "./platform/signingKeys.ts";
-import { sql } from "./platform/sql.ts";
 import { projections } from "./projections/all.ts";
 import { followProjected, ownWrites } from "./projections/positions.ts";
+import { type Readiness, readiness } from "./readiness.ts";
 
 export type Everfold = {
   /** Where the API listens; absent where the role `api` is not among the process's. */
@@ -42,6 +41,8 @@ export type Everfold = {
   /** What is served there. */
   routes: readonly Route[];
   handler: Handler;
+  /** A newcomer's first request must find everything there. */
+  untilReady: Readiness["untilReady"];
   /** In order: requests are finished, projections store what they have, everything started here is stopped. */
   stop(): Promise<void>;
 };
@@ -76,7 +77,9 @@ export const start = async (config: Config, destination: LogDestination = standa
 
   const within: Within = { config, log, backends, pool, store, vault, codec, handler, stack };
   const followers = follow(within, (line) => destination.write(line));
-  const served = config.ROLES.includes("api") ? await serve(within, followers) : { url: undefined, routes: [] };
+  const served = config.ROLES.includes("api")
+    ? await serve(within, followers)
+    : { url: undefined, routes: [], untilReady: readiness({ pool, store, followers }).untilReady };
   const resources = stack.move();
   return { ...served, handler, stop: () => resources.disposeAsync() };
 };
@@ -101,8 +104,11 @@ const follow = ({ config, backends, stack }: Within, onLogLine: (line: string) =
   return followers;
 };
 
-const serve = async (within: Within, followers: Followers | undefined): Promise<Pick<Everfold, "url" | "routes">> => {
-  const { config, log, backends, pool, handler, stack } = within;
+const serve = async (
+  within: Within,
+  followers: Followers | undefined,
+): Promise<Pick<Everfold, "url" | "routes" | "untilReady">> => {
+  const { config, log, backends, pool, store, handler, stack } = within;
   const projected = followProjected(pool, projections, log);
   stack.defer(() => projected.stop());
   const tokens = accessTokens({
@@ -113,7 +119,7 @@ const serve = async (within: Within, followers: Followers | undefined): Promise<
   });
   const check = accessControl(handler);
   const now = () => new Date().toISOString();
-  const dependencies = dependenciesOf(within, followers);
+  const { dependencies, untilReady } = readiness({ pool, store, followers, projected });
   const server = await createServer({
     settings: config,
     log,
@@ -136,8 +142,7 @@ const serve = async (within: Within, followers: Followers | undefined): Promise<
   });
   stack.defer(() => server.close());
   const url = await server.listen({ host: config.HOST, port: config.PORT });
-  await untilUp(dependencies);
-  return { url, routes: server.routes };
+  return { url, routes: server.routes, untilReady };
 };
 
 /** Of so many users and workspaces the process knows what they wrote last. */
@@ -176,30 +181,6 @@ const features =
     });
   };
 
-/** FND-14: what the process needs to be of use. */
-const dependenciesOf = ({ backends, pool, store }: Within, followers: Followers | undefined): readonly Dependency[] => [
-  { name: "eventstore", fault: async () => ((await store.isReachable()) ? undefined : "cannot be reached") },
-  { name: "postgres", fault: async () => void (await query(pool, sql`select 1`)) },
-  {
-    name: "migrations",
-    fault: async () => ((await pendingMigrations(backends.databaseUrl)).length > 0 ? "some are pending" : undefined),
-  },
-  ...(followers ? [{ name: "projections", fault: followers.fault }] : []),
-];
-
-const upWithinMs = 60_000;
-const probeEveryMs = 50;
-
-/** A newcomer's first request must find everything there; what takes longer than a minute is told by /ready. */
-const untilUp = async (dependencies: readonly Dependency[]): Promise<void> => {
-  const until = performance.now() + upWithinMs;
-  while (performance.now() < until) {
-    const faults = await Promise.all(dependencies.map(({ fault }) => fault().catch(() => "cannot be reached")));
-    if (faults.every((fault) => fault === undefined)) return;
-    await pause(probeEveryMs);
-  }
-};
-
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** What a person is to be told in one line; anything else is a bug and comes with its stack. */
@@ -215,15 +196,14 @@ const run = async (): Promise<void> => {
   try {
     const config = readConfig(environment());
     const everfold = await start(config);
-    print(
-      everfold.url
-        ? `Everfold is ready: ${everfold.url} – documentation at ${everfold.url}/api/v1/docs`
-        : `Everfold is ready: ${config.ROLES.join(" and ")}`,
-    );
-    await new Promise((resolve) => {
-      if (stopping.signal.aborted) resolve(undefined);
-      stopping.signal.addEventListener("abort", resolve);
-    });
+    await everfold.untilReady(stopping.signal, (faults) => print(`Everfold is not ready yet: ${faults.join(", ")}`));
+    if (!stopping.signal.aborted)
+      print(
+        everfold.url
+          ? `Everfold is ready: ${everfold.url} – documentation at ${everfold.url}/api/v1/docs`
+          : `Everfold is ready: ${config.ROLES.join(" and ")}`,
+      );
+    await aborted(stopping.signal);
     await everfold.stop();
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`);

@@ -32,10 +32,11 @@ const emptyDatabase = async (): Promise<TestDatabase> => {
 describe("the runner", () => {
   test("MIG-03: applies what is pending in order, records it, and then finds nothing to do", async () => {
     const { url } = await emptyDatabase();
-    const pending = await pendingMigrations(url);
+    const pool = open(url, "everfold_api");
+    const pending = await pendingMigrations(pool);
     expect(pending[0]).toBe("0001_roles");
     expect(await migrate(url)).toEqual(pending);
-    expect(await pendingMigrations(url)).toEqual([]);
+    expect(await pendingMigrations(pool)).toEqual([]);
     expect(await migrate(url)).toEqual([]);
   });
 
@@ -58,7 +59,7 @@ describe("the runner", () => {
 
   test("MIG-04: each migration alone can be taken back and applied again", async () => {
     const { url } = await emptyDatabase();
-    const total = (await pendingMigrations(url)).length;
+    const total = (await pendingMigrations(open(url, "everfold_api"))).length;
     for (let applied = 0; applied < total; applied++) {
       const before = await describeCatalogue(url);
       await migrate(url, { count: 1 });
@@ -68,7 +69,7 @@ describe("the runner", () => {
       await migrate(url, { count: 1 });
       expect(await describeCatalogue(url)).toEqual(after);
     }
-    expect(await pendingMigrations(url)).toEqual([]);
+    expect(await pendingMigrations(open(url, "everfold_api"))).toEqual([]);
   });
 });
 
@@ -130,6 +131,6 @@ describe("a server that knows nothing of Everfold", () => {
       expect(await query(open(url, role), sql`select id from read_model.users`)).toEqual([]);
     await migrate(url, { direction: "down", count: applied.length });
     await migrate(url);
-    expect(await pendingMigrations(url)).toEqual([]);
+    expect(await pendingMigrations(open(url, "everfold_api"))).toEqual([]);
   });
 });

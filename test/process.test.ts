@@ -124,6 +124,32 @@ describe("with data of its own, and a master key that is not the one it was writ
   });
 });
 
+test("never says that it is ready when it is not, tells so where asked, and stops all the same", async () => {
+  const { eventStore, database } = await installation(stack);
+  const shared = {
+    EVENTSTORE_URL: eventStore.url,
+    DATABASE_URL: database.url,
+    ENCRYPTION_MASTER_KEY: Buffer.alloc(32, 7).toString("base64"),
+  };
+  const before = await everfoldProcess(stack, { DATA_DIR: await dataDirectory(stack), ...shared });
+  expect(await stopped(before)).toEqual(inOrder);
+  // As if the event store had been put back to an older copy: the projections refuse to go on from there.
+  await withDatabase(database.url, "update runtime.checkpoints set position = 1000000000");
+
+  const broken = spawnEverfold(stack, { DATA_DIR: await dataDirectory(stack), ...shared });
+  const listening = () => broken.lines.map((line) => /listening at (http\S+)"/.exec(line)?.[1]).find(Boolean);
+  await expect.poll(listening, { timeout: 30_000 }).toBeDefined();
+  const { status, body } = await client(listening() ?? "").get("/ready");
+  expect(status).toBe(503);
+  expect(body.error.details.dependencies).toContainEqual({
+    name: "projections",
+    status: "down",
+    reason: "are catching up",
+  });
+  expect(await stopped(broken, "SIGINT")).toEqual(inOrder);
+  expect(broken.lines.filter((line) => line.includes("Everfold is ready"))).toEqual([]);
+});
+
 describe("FND-22: asked to stop", () => {
   test("by Ctrl-C, which all of the terminal's processes hear: nothing is left, idle connections or not", async () => {
     const running = await startedAgain();
@@ -297,12 +323,17 @@ test("ROLES: an API and a process for projections and reactions do together what
 });
 
 /** What the reaction to a deleted credential is there for. */
-const isKeyDestroyed = async (url: string, subject: string): Promise<boolean> => {
+const isKeyDestroyed = async (url: string, subject: string): Promise<boolean> =>
+  (await withDatabase(url, "select from vault.subject_keys where subject_id = $1 and destroyed_at is not null", [
+    subject,
+  ])) === 1;
+
+/** @returns how many rows were found or changed */
+const withDatabase = async (url: string, statement: string, values: string[] = []): Promise<number | null> => {
   const database = new pg.Client({ connectionString: url });
   await database.connect();
-  const select = "select from vault.subject_keys where subject_id = $1 and destroyed_at is not null";
-  const { rowCount } = await database.query(select, [subject]).finally(() => database.end());
-  return rowCount === 1;
+  const { rowCount } = await database.query(statement, values).finally(() => database.end());
+  return rowCount;
 };
 
 /** A bare connection: what a client sends and when is up to the test. */

@@ -7,8 +7,14 @@ import type { Ports } from "./ports.ts";
 import { type Binding, register } from "./register.ts";
 import { API_PREFIX, type Route } from "./route.ts";
 
-/** One thing this process cannot do without. Resolves to what is wrong with it; undefined when nothing is. */
-export type Dependency = { name: string; fault: () => Promise<string | undefined> };
+/** One thing this process cannot do without. Reasons name no address and no account: anybody may read them. */
+export type Dependency = {
+  name: string;
+  /** What is wrong with it; undefined when nothing is. */
+  fault: () => Promise<string | undefined>;
+  /** What somebody has to see to although it is up. */
+  notice?: () => Promise<string | undefined>;
+};
 
 /** A dependency that does not answer within this is not healthy. */
 const PROBE_TIMEOUT_MS = 2_000;
@@ -91,11 +97,17 @@ const common = {
   body: null,
 } as const;
 
-/** Reasons name no address and no account: anybody may read them. */
-const probe = async ({ name, fault }: Dependency): Promise<Probed> => {
-  const late = new Promise<string>((resolve) => {
-    setTimeout(resolve, PROBE_TIMEOUT_MS, "does not answer").unref();
+const probe = async (dependency: Dependency): Promise<Probed> => {
+  const { name } = dependency;
+  const late = new Promise<Probed>((resolve) => {
+    setTimeout(resolve, PROBE_TIMEOUT_MS, { name, status: "down", reason: "does not answer" }).unref();
   });
-  const reason = await Promise.race([fault().catch(() => "cannot be reached"), late]);
-  return { name, status: reason === undefined ? "up" : "down", reason: reason ?? null };
+  const failed = (): Probed => ({ name, status: "down", reason: "cannot be reached" });
+  return Promise.race([standingOf(dependency).catch(failed), late]);
+};
+
+const standingOf = async ({ name, fault, notice }: Dependency): Promise<Probed> => {
+  const reason = await fault();
+  if (reason !== undefined) return { name, status: "down", reason };
+  return { name, status: "up", reason: (await notice?.()) ?? null };
 };

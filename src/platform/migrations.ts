@@ -1,7 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { runner } from "node-pg-migrate";
-import pg from "pg";
+import { type Pool, query } from "./postgres.ts";
+import { sql } from "./sql.ts";
 
 const directory = join(import.meta.dirname, "../../migrations");
 const journal = { schema: "migrations", table: "applied" };
@@ -34,25 +35,18 @@ export const migrate = async (
 };
 
 /** What `migrate` would still apply, oldest first. */
-export const pendingMigrations = async (url: string): Promise<string[]> => {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const applied = new Set(await appliedMigrations(client));
-    const files = await readdir(directory);
-    return files
-      .filter((file) => file.endsWith(".sql"))
-      .map((file) => file.slice(0, -".sql".length))
-      .filter((name) => !applied.has(name))
-      .sort();
-  } finally {
-    await client.end();
-  }
+export const pendingMigrations = async (pool: Pool): Promise<string[]> => {
+  const [applied, files] = await Promise.all([appliedMigrations(pool), readdir(directory)]);
+  return files
+    .filter((file) => file.endsWith(".sql"))
+    .map((file) => file.slice(0, -".sql".length))
+    .filter((name) => !applied.has(name))
+    .sort();
 };
 
-const appliedMigrations = async (client: pg.Client): Promise<string[]> => {
-  const { rows: journals } = await client.query("select to_regclass('migrations.applied') as name");
-  if (journals[0]?.name === null) return [];
-  const { rows } = await client.query<{ name: string }>("select name from migrations.applied");
-  return rows.map(({ name }) => name);
+const appliedMigrations = async (pool: Pool): Promise<ReadonlySet<string>> => {
+  const [journal] = await query(pool, sql`select from pg_tables where schemaname = 'migrations'`);
+  if (!journal) return new Set();
+  const rows = await query<{ name: string }>(pool, sql`select name from migrations.applied`);
+  return new Set(rows.map(({ name }) => name));
 };

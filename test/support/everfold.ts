@@ -17,6 +17,8 @@ export type Installation = {
 
 const masterKey = Buffer.alloc(32, 7).toString("base64");
 
+const readyWithinMs = 60_000;
+
 /** Starts the backends; everything on them is stopped and removed with `stack`. */
 export const installation = async (stack: AsyncDisposableStack): Promise<Installation> => {
   const directory = await mkdtemp(join(tmpdir(), "everfold-test-"));
@@ -42,6 +44,7 @@ export const installation = async (stack: AsyncDisposableStack): Promise<Install
     });
     const started = await start(config, { write: (line) => void lines.push(line) });
     stack.defer(() => started.stop());
+    await started.untilReady(AbortSignal.timeout(readyWithinMs), () => undefined);
     return { ...started, url: started.url ?? "", lines };
   };
   return { eventStore, database, everfold };
