@@ -1,6 +1,5 @@
 import pg from "pg";
 
-/** Statements with a name are parsed and planned once for each connection. */
 const tables = `
   create table billing (
     workspace_id uuid primary key,
@@ -17,16 +16,15 @@ const tables = `
     created_at timestamptz not null default now()
   );
   create index on credit_transactions (workspace_id, created_at desc)`;
-const open = { name: "open", text: "insert into billing (workspace_id, credit_balance) values ($1, 0)" };
-const lock = { name: "lock", text: "select credit_balance from billing where workspace_id = $1 for update" };
-const move = { name: "move", text: "update billing set credit_balance = $2 where workspace_id = $1" };
+const open = { text: "insert into billing (workspace_id, credit_balance) values ($1, 0)" };
+const lock = { text: "select credit_balance from billing where workspace_id = $1 for update" };
+const move = { text: "update billing set credit_balance = $2 where workspace_id = $1" };
 const record = {
-  name: "record",
   text: `insert into credit_transactions (workspace_id, type, amount, balance_after, description, reference_id)
     values ($1, $2, $3, $4, $5, $6) returning id, created_at`,
 };
-const balance = { name: "balance", text: "select credit_balance from billing where workspace_id = $1" };
-const count = { name: "count", text: "select count(*) from credit_transactions where workspace_id = $1" };
+const balance = { text: "select credit_balance from billing where workspace_id = $1" };
+const count = { text: "select count(*) from credit_transactions where workspace_id = $1" };
 
 export type Movement = { type: "purchase" | "debit"; amount: number; description: string; referenceId?: string };
 /** `balance` is the one that is there when there is too little of it. */
