@@ -4,7 +4,11 @@ import { type HeldTotal, heldCommands } from "./heldCommands.ts";
 import type { Limits, Warn } from "./limits.ts";
 
 const retryMs = 1_000;
-/** Where the memory of all lanes gets short, ledgers hand over this many times as often. */
+/**
+ * From this part of what all lanes may hold on, ledgers hand over so many times as often. Not before: a ledger that has
+ * never handed over asks nobody but itself.
+ */
+const shortFrom = 0.75;
 const hurry = 10;
 
 /** The commands a stream has seen, as its lane needs to know them. */
@@ -78,7 +82,7 @@ export const ledgerLog = ({ stream, foldVersion, memory, limits, total, warn }: 
   };
 
   const isDue = () =>
-    held.size() >= (total.commands * 2 > heldCommandsMax ? Math.ceil(snapshotEvery / hurry) : snapshotEvery);
+    held.size() >= (total.commands > heldCommandsMax * shortFrom ? Math.ceil(snapshotEvery / hurry) : snapshotEvery);
 
   return {
     known: (commandId) => held.get(commandId) ?? recalled.get(commandId),

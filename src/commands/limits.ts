@@ -26,12 +26,12 @@ export type Limits = {
 
 export const defaultLimits: Limits = {
   lanesMax: 50_000,
-  heldCommandsMax: 200_000,
+  heldCommandsMax: 300_000,
   waitingMax: 10_000,
   batchCommandsMax: 250,
   batchBytesMax: 640 * 1024,
   attemptsMax: 40,
-  snapshotEvery: 1_000,
+  snapshotEvery: 2_000,
   heldByLedgerMax: 100_000,
   lastKnownMaxMs: 5_000,
 };

@@ -22,7 +22,7 @@ export const outcomeOf = async (
 };
 
 const answered = (job: Job, { drafts, state, revision }: Acceptance, position: bigint): Accepted<unknown> => {
-  const firstRevision = revision - BigInt(drafts.length) + 1n;
+  const firstRevision = firstOf(drafts, revision);
   // The store tells the position of the last event of the batch: whoever has passed that has passed this one too.
   const events = drafts.map((draft, index) => ({ ...draft, revision: firstRevision + BigInt(index), position }));
   const facts = factsOf(job.context);
@@ -41,6 +41,10 @@ export const carriedOut = (
   position: bigint,
 ): (readonly [commandId: string, CarriedOut])[] => {
   if (drafts.length === 0) return [];
-  const firstRevision = revision - BigInt(drafts.length) + 1n;
+  const firstRevision = firstOf(drafts, revision);
   return [[context.commandId, { inputHash, firstRevision, revision, position, state }]];
 };
+
+/** Nearly always one and the same: then there is one of it in memory, for each of the commands remembered. */
+const firstOf = ({ length }: Acceptance["drafts"], revision: bigint): bigint =>
+  length === 1 ? revision : revision - BigInt(length) + 1n;
