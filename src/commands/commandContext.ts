@@ -20,7 +20,7 @@ export type CommandContext = {
   preparedFrom?: unknown;
 };
 
-/** For a workflow's steps on other streams than the one its caller has seen: a revision expected there means nothing. */
+/** For a workflow's steps on streams its caller has never seen: a revision expected there means nothing. */
 export const unconditional = ({ expectedRevision, ...context }: CommandContext): CommandContext => context;
 
 export type Accepted<A> = {

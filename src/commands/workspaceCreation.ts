@@ -13,8 +13,8 @@ import { CreateWorkspace } from "./workspaces.ts";
 const planType = "free";
 
 /**
- * WS-01, WS-02: ledger and slug come first and the workspace last, so that no workspace ever lacks either. The ledger is
- * nobody else's: what is wrong with the key or the revision given is found there, before a slug is taken from others.
+ * WS-01, WS-02: ledger and slug come first and the workspace last, so that no workspace ever lacks either. The ledger
+ * is nobody else's: what is wrong with the key or the revision given is found there, before a slug is taken from others.
  */
 export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; blindIndex: BlindIndex }) =>
   operation({

@@ -16,7 +16,7 @@ type WrappedKeys = {
   destroy(subject: Pick<Subject, "id" | "kind">): Promise<void>;
 };
 
-/** Stored with each row, as is its scope: with both, a key can be wrapped under another master key without its events. */
+/** Stored with each row, as is its scope: both are what it takes to wrap a key under another master key one day. */
 const keyVersion = 1;
 type Row = { subject_id: string; wrapped_key: Uint8Array | null; key_version: number };
 

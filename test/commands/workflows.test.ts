@@ -52,7 +52,7 @@ const founded = async () => {
 };
 
 describe("adding a member", () => {
-  test("sent again after the address invited has registered adds the member, and is not refused as a reused key", async () => {
+  test("sent again after the address invited has registered was refused as a reused key", async () => {
     const { asking, add } = await founded();
     const [email, context] = [newAddress(), asking()];
     expect(await add(email, context)).toMatchObject({ answer: { userId: null } });
@@ -116,7 +116,7 @@ describe("registering", () => {
     });
   });
 
-  test("FND-16: If-Match reaches none of the streams an account is made of: no caller knows their revisions", async () => {
+  test("FND-16: If-Match reached the streams an account is made of, whose revisions nobody knows", async () => {
     const email = newAddress();
     expect(await register(email, contextOf({ expectedRevision: 7n }))).toMatchObject({ replayed: false });
     const signingIn = login({
