@@ -14,7 +14,7 @@ const planType = "free";
 
 /**
  * WS-01, WS-02: ledger and slug come first and the workspace last, so that no workspace ever lacks either. The ledger
- * is nobody else's: what is wrong with the key or the revision given is found there, before a slug is taken from others.
+ * is nobody else's: what is wrong with the key or with the revision expected is found there, before a slug is taken.
  */
 export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; blindIndex: BlindIndex }) =>
   operation({
