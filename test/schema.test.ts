@@ -27,7 +27,7 @@ const columns = async (): Promise<string[]> => {
   return rows.map(({ line }) => line);
 };
 
-test("MIG-01: every migration is plain SQL that says how to go up, and how to come down or why there is nothing to do", async () => {
+test("MIG-01: every migration is plain SQL that says how to go up, and down", async () => {
   const files = await readdir(folder);
   expect(files.filter((name) => !/^\d{4}_[a-z_]+\.sql$/.test(name))).toEqual([]);
   expect(new Set(files.map((name) => name.slice(0, 4))).size).toBe(files.length);
@@ -57,7 +57,7 @@ test("MIG-05: the databases of tests are made by the real migrations", async () 
   expect(await describeCatalogue(await database())).toEqual(await describeCatalogue(migrated));
 });
 
-test("CRED-10: a credential's row has everything but its secrets, whose wrapped key stands in the vault alone", async () => {
+test("CRED-10: a credential's row has all but its secrets; their wrapped key is in the vault alone", async () => {
   const all = await columns();
   const prefix = "read_model.api_credentials.";
   const row = all.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));

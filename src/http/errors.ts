@@ -45,7 +45,7 @@ export const refused = (rejection: Rejection): Refused => new Refused(failureOfR
 /** Where the request is wrong, in the caller's own words. */
 type Fault = { path: string; message: string };
 
-/** Whoever mends a request can do with the first of its faults; a body of nothing but faults must not come back whole. */
+/** Whoever mends a request can begin with these; a body of nothing but faults must not come back whole. */
 const FAULTS_MAX = 20;
 const PATH_LENGTH_MAX = 100;
 

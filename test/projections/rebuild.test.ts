@@ -170,7 +170,7 @@ test("a changed projection is rebuilt beside the live rows, parked events includ
   expect(await jarRow(jarId)).toBe(`(${jarId},plum,3)`);
 });
 
-test("ES-06: old rows are not shown as current while a changed projection is rebuilt; others do not wait for it", async () => {
+test("ES-06: old rows are not shown as current while a changed projection is rebuilt", async () => {
   run();
   const jarId = randomUUID();
   await untilProjected(await side.happen(jarId, opened("plum")));
