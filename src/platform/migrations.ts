@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { runner } from "node-pg-migrate";
+import pg from "pg";
 import { type Pool, query } from "./postgres.ts";
 import { sql } from "./sql.ts";
 
@@ -18,20 +19,31 @@ export const migrate = async (
   options: { direction?: "up" | "down"; count?: number; log?: (line: string) => void } = {},
 ): Promise<string[]> => {
   const { direction = "up", count, log = () => undefined } = options;
-  const done = await runner({
-    databaseUrl: url,
-    dir: directory,
-    migrationsSchema: journal.schema,
-    migrationsTable: journal.table,
-    createMigrationsSchema: true,
-    direction,
-    ...(count === undefined ? {} : { count }),
-    checkOrder: true,
-    singleTransaction: true,
-    advisoryLockMode: "wait",
-    log,
+  return withClient(url, async (dbClient) => {
+    const done = await runner({
+      dbClient,
+      dir: directory,
+      migrationsSchema: journal.schema,
+      migrationsTable: journal.table,
+      createMigrationsSchema: true,
+      direction,
+      ...(count === undefined ? {} : { count }),
+      checkOrder: true,
+      singleTransaction: true,
+      advisoryLockMode: "wait",
+      log,
+    });
+    return done.map(({ name }) => name);
   });
-  return done.map(({ name }) => name);
+};
+
+/** The runner would not wait until a connection of its own is closed, nor hear what happens on it until then. */
+const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
+  const client = new pg.Client({ connectionString: url });
+  // What breaks the connection fails the statement that is sent over it.
+  client.on("error", () => undefined);
+  await client.connect();
+  return work(client).finally(() => client.end());
 };
 
 /** What `migrate` would still apply, oldest first. */
