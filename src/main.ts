@@ -162,7 +162,7 @@ const features =
       refreshLifetimeMs: config.JWT_REFRESH_EXPIRY * 1_000,
     };
     accountRoutes(app, {
-      register: registration({ handler, blindIndex, hashPassword: hashing.hash }),
+      register: registration({ handler, blindIndex, hashPassword: hashing.hash, passwordMatches: hashing.matches }),
       login: login(signIn),
       refresh: refresh(signIn),
       logout: logout({ handler }),

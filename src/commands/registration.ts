@@ -22,14 +22,14 @@ type Services = {
   handler: Handler;
   blindIndex: BlindIndex;
   hashPassword: (password: string) => Promise<string>;
-  passwordMatches?: (password: string, hash: string | undefined) => Promise<boolean>;
+  passwordMatches: (password: string, hash: string | undefined) => Promise<boolean>;
 };
 
 /**
  * AUTH-01, R-05: an account with its personal organization. The address is claimed first and the user's own event is
  * written last: until then there is no account, and registering again with the same address takes up the claim.
  */
-export const registration = ({ handler, blindIndex, hashPassword, passwordMatches = async () => true }: Services) =>
+export const registration = ({ handler, blindIndex, hashPassword, passwordMatches }: Services) =>
   operation({
     name: "Register",
     permission: "public",
