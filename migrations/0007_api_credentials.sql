@@ -11,10 +11,12 @@ create table read_model.api_credentials (
   masked_key text not null,
   created_by uuid not null,
   created_at timestamptz not null,
+  updated_at timestamptz not null,
   last_used_at timestamptz,
   deleted_at timestamptz
 );
 create index ac_workspace_id on read_model.api_credentials (workspace_id, created_at);
+create index ac_provider on read_model.api_credentials (provider_name, workspace_id);
 reset role;
 
 -- Down Migration

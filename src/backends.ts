@@ -9,7 +9,7 @@ import type { Log } from "./platform/log.ts";
 import { openPool, type Pool, type Role } from "./platform/postgres.ts";
 
 const Endpoints = z.object({ eventStoreUrl: z.string(), databaseUrl: z.string() });
-export type Endpoints = z.output<typeof Endpoints>;
+type Endpoints = z.output<typeof Endpoints>;
 export type Backends = Endpoints & { masterKey: Buffer };
 
 /**

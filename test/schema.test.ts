@@ -71,6 +71,7 @@ test("CRED-10: a credential's row has all but its secrets; their wrapped key is 
     "name text",
     "organization_id uuid",
     "provider_name text",
+    "updated_at timestamptz",
     "workspace_id uuid",
   ]);
   expect(all.filter((line) => line.includes("wrapped_key"))).toEqual(["vault.subject_keys.wrapped_key bytea null"]);

@@ -15,6 +15,7 @@ const credentialsTable = table(
     masked_key: "text",
     created_by: "uuid",
     created_at: "timestamptz",
+    updated_at: "timestamptz",
     last_used_at: "timestamptz null",
     deleted_at: "timestamptz null",
   },
@@ -37,12 +38,13 @@ export const credentials = projection({
         masked_key: stored.maskedKey,
         created_by: stored.createdBy,
         created_at: occurredAt,
+        updated_at: occurredAt,
         last_used_at: null,
         deleted_at: null,
       }),
     CredentialUsed: ({ credentialId, usedAt }) => set(credentialsTable, { id: credentialId }, { last_used_at: usedAt }),
     CredentialDeleted: ({ credentialId }, { metadata: { occurredAt } }) =>
-      set(credentialsTable, { id: credentialId }, { deleted_at: occurredAt }),
+      set(credentialsTable, { id: credentialId }, { updated_at: occurredAt, deleted_at: occurredAt }),
   },
 });
 

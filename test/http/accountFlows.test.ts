@@ -97,7 +97,8 @@ describe("registering", () => {
         left -= 1;
         return handler.handle(...asked);
       };
-      const dying = registration({ handler: { ...handler, handle: killed }, blindIndex, hashPassword: async () => "" });
+      const noPasswords = { hashPassword: async () => "", passwordMatches: async () => false };
+      const dying = registration({ handler: { ...handler, handle: killed }, blindIndex, ...noPasswords });
       await expect(dying.execute({ email, password, name: "Ada" }, contextOf())).rejects.toThrow("killed");
       const headers = { "x-request-id": randomUUID() };
       const early = await apis[0].post("/auth/login", { email, password }, { headers });

@@ -271,6 +271,7 @@ describe("credentials", () => {
           masked_key: "****1234",
           created_by: ada,
           created_at: now,
+          updated_at: now,
           last_used_at: null,
           deleted_at: null,
         },
@@ -284,5 +285,5 @@ describe("credentials", () => {
   test("CRED-07: CredentialDeleted: the row stays, with the time it was deleted", () =>
     given(credential, { type: "CredentialDeleted", data: ids })
       .projectedBy(credentials)
-      .thenChanges(setCredential({ deleted_at: now })));
+      .thenChanges(setCredential({ updated_at: now, deleted_at: now })));
 });
