@@ -50,19 +50,24 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
       arrival.give();
     });
 
-  const isReady = (max: number, notBefore: number): boolean => {
-    if (hasEnded || queue.length >= max) return true;
-    return (queue.length > 0 || passed > taken) && performance.now() >= notBefore;
+  const isReady = (max: number, isTime: boolean): boolean =>
+    hasEnded || queue.length >= max || ((queue.length > 0 || passed > taken) && isTime);
+
+  /** One look at the clock decides both whether it is time and how long to wait: between two, the time could come. */
+  const ready = async (max: number, notBefore: number): Promise<void> => {
+    for (;;) {
+      const leftMs = notBefore - performance.now();
+      if (isReady(max, leftMs <= 0)) return;
+      const isMet = () => isReady(max, performance.now() >= notBefore);
+      await arrival.until(isMet, leftMs > 0 ? leftMs : undefined);
+    }
   };
 
   return {
     isCaughtUp: () => isCaughtUp,
     waiting: () => ({ oldest: queue[0]?.event, events: queue.length }),
     take: async (max, notBefore = 0) => {
-      while (!isReady(max, notBefore)) {
-        const leftMs = notBefore - performance.now();
-        await arrival.until(() => isReady(max, notBefore), leftMs > 0 ? leftMs : undefined);
-      }
+      await ready(max, notBefore);
       if (failure) throw failure.error;
       if (hasEnded && queue.length === 0) return undefined;
       const batch = queue.splice(0, max);

@@ -41,3 +41,18 @@ test("a position that was passed without an event is a batch of its own; one tha
   expect(await box.take(100)).toEqual({ events: [], position: 7n });
   expect(await box.take(100)).toBeUndefined();
 });
+
+test("a batch whose time comes between two looks at the clock does not wait for the next event", async () => {
+  const end = Promise.withResolvers<void>();
+  const source = async function* () {
+    yield* comingIn(arriving(3));
+    await end.promise;
+  };
+  const box = inbox(source(), unread);
+  await vi.waitUntil(() => box.waiting().events === 3);
+  const clock = vi.spyOn(performance, "now").mockReturnValueOnce(99.9).mockReturnValue(100.1);
+  const batch = await Promise.race([box.take(100, 100), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+  clock.mockRestore();
+  end.resolve();
+  expect(batch).toMatchObject({ events: { length: 3 } });
+});
