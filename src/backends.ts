@@ -65,6 +65,7 @@ const embeddedPostgres = async (directory: string, log: Log, stack: AsyncDisposa
   const postgres = await startPostgres({
     directory: join(directory, "postgres"),
     onLog: (line) => log.debug({ backend: "postgres" }, line),
+    onFailure: (error) => log.error({ error }, "the embedded Postgres is not running and is started again"),
   });
   stack.defer(() => postgres.stop());
   return postgres.url;

@@ -9,18 +9,16 @@ import { createLog } from "./platform/log.ts";
 import { projections } from "./projections/all.ts";
 import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
 import { credentialErasure } from "./reactions/credentialErasure.ts";
-import { runReactions } from "./reactions/runner.ts";
+import { type ReactionRunner, runReactions } from "./reactions/runner.ts";
 
-const lagMaxMs = 10_000;
-
-/** FND-14: read models that are too far behind are of no use, however well everything else is. */
-const faultOf = ({ status }: ProjectionRunner): string | undefined => {
-  const { role, isCaughtUp, waiting } = status();
-  if (role === "standby") return undefined;
-  if (role !== "running" || !isCaughtUp) return "are catching up";
-  const lagMs = waiting.since === null ? 0 : Date.now() - Date.parse(waiting.since);
-  return lagMs > lagMaxMs ? "lag behind" : undefined;
+/** Whether they get on at all; how far behind they are is asked in the same way in every process (`readiness`). */
+const projectionFault = ({ status }: ProjectionRunner): string | undefined => {
+  const { role, isCaughtUp } = status();
+  return role === "standby" || (role === "running" && isCaughtUp) ? undefined : "are catching up";
 };
+
+const reactionFault = ({ status }: ReactionRunner): string | undefined =>
+  status().problem === null ? undefined : "reactions do not get on";
 
 const follow = ({ config, backends }: FollowerData, write: (line: string) => void) => {
   const stack = new AsyncDisposableStack();
@@ -30,15 +28,19 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
   stack.defer(() => store.close());
   const vault = keyVault({ pool, masterKey: backends.masterKey });
   const codec = eventCodec(vault);
+  const faults: (() => string | undefined)[] = [];
   if (config.ROLES.includes("reactions")) {
     const reacting = runReactions({ store, pool, codec, log, reactions: [credentialErasure(vault)] });
     stack.defer(() => reacting.stop());
+    faults.push(() => reactionFault(reacting));
   }
-  if (!config.ROLES.includes("projections")) return { stack, fault: () => undefined };
-  const delayMs = config.PROJECTION_DELAY_MS;
-  const projecting = runProjections({ store, pool, codec, projections, sources: aggregates, log, delayMs });
-  stack.defer(() => projecting.stop());
-  return { stack, fault: () => faultOf(projecting) };
+  if (config.ROLES.includes("projections")) {
+    const delayMs = config.PROJECTION_DELAY_MS;
+    const projecting = runProjections({ store, pool, codec, projections, sources: aggregates, log, delayMs });
+    stack.defer(() => projecting.stop());
+    faults.push(() => projectionFault(projecting));
+  }
+  return { stack, fault: () => faults.map((fault) => fault()).find((fault) => fault !== undefined) };
 };
 
 const parent = parentPort;

@@ -1,5 +1,5 @@
 import { type Backends, poolAs, startBackends } from "./backends.ts";
-import { accessControl, permissions } from "./commands/access.ts";
+import { accessControl, type Permission, permissions } from "./commands/access.ts";
 import { commandHandler, type Handler } from "./commands/handler.ts";
 import type { BlindIndex } from "./commands/organizations.ts";
 import { registration } from "./commands/registration.ts";
@@ -15,6 +15,7 @@ import { eventStoreDb } from "./eventstore/esdb.ts";
 import { type Followers, startFollowers } from "./followers.ts";
 import { accountRoutes } from "./http/accounts.ts";
 import { billingRoutes } from "./http/billing.ts";
+import type { App } from "./http/binder.ts";
 import { credentialRoutes } from "./http/credentials.ts";
 import type { Route } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
@@ -73,7 +74,7 @@ export const start = async (config: Config, destination: LogDestination = standa
     warn: (details, message) => log.warn(details, message),
   });
   stack.defer(() => handler.stop());
-  await handler.start();
+  handler.start();
 
   const within: Within = { config, log, backends, pool, store, vault, codec, handler, stack };
   const followers = follow(within, (line) => destination.write(line));
@@ -129,7 +130,7 @@ const serve = async (
       sessions: { standing: sessionStanding(handler) },
       access: {
         permissions,
-        check: (permission, caller, id) => check(permission as keyof typeof permissions, caller, id),
+        check: (permission, caller, id) => check(permission as Permission, caller, id),
       },
       writes: ownWrites(ownersRemembered),
       projected,
@@ -150,7 +151,7 @@ const ownersRemembered = 100_000;
 
 const features =
   ({ config, backends, handler, store }: Within, tokens: ReturnType<typeof accessTokens>, now: () => string) =>
-  (app: Parameters<Parameters<typeof createServer>[0]["features"]>[0]): void => {
+  (app: App): void => {
     const hashOf = keyedHash(deriveKey(backends.masterKey, "blind-index"));
     const blindIndex: BlindIndex = (purpose, value) => derivedId(hashOf(`${purpose}/${value}`));
     const hashing = passwords({ cost: config.BCRYPT_COST, pepper: deriveKey(backends.masterKey, "password-pepper") });

@@ -114,7 +114,7 @@ export const logout = ({ handler }: Pick<Services, "handler">) =>
         const ended = await handler.handle(EndSession, { sessionId }, unconditional(context));
         if (isRejection(ended)) return ended;
       }
-      return handler.handle(EndSession, { sessionId: context.sessionId ?? "" }, unconditional(context));
+      return handler.handle(EndSession, { sessionId: known(context.sessionId) }, unconditional(context));
     },
   });
 
@@ -126,8 +126,14 @@ export const logoutEverywhere = ({ handler }: Pick<Services, "handler">) =>
     input: z.object({}),
     output: z.null(),
     execute: async (_, context) =>
-      handler.handle(RevokeUserSessions, { userId: context.actor.id ?? "" }, unconditional(context)),
+      handler.handle(RevokeUserSessions, { userId: known(context.actor.id) }, unconditional(context)),
   });
+
+/** These operations are for callers who have signed in: the routes see to that. */
+const known = (id: string | null): string => {
+  if (id === null) throw new Error("whoever signs out has a session and an account");
+  return id;
+};
 
 const signedIn = async (
   { handler, signAccessToken }: Services,

@@ -34,14 +34,16 @@ export const startPostgres = async (options: {
   /** A free one when not given. */
   port?: number;
   onLog?: (line: string) => void;
+  /** Hears why the server is not running; it is started again by itself. */
+  onFailure?: (error: Error) => void;
 }): Promise<EmbeddedPostgres> => {
   const directory = resolve(options.directory);
-  const onLog = options.onLog ?? (() => undefined);
+  const { onLog = () => undefined, onFailure = () => undefined } = options;
   try {
     const cluster = await openCluster(directory);
     await stopOrphan(cluster.data);
     const { port, postmaster } = await firstLaunch(cluster, options.port, onLog);
-    const stop = keepRunning(postmaster, () => launch(cluster, port, onLog), onLog);
+    const stop = keepRunning(postmaster, () => launch(cluster, port, onLog), onFailure);
     return { url: `postgres://${superuser}:${cluster.password}@127.0.0.1:${port}/postgres`, stop };
   } catch (cause) {
     throw await unusable(directory, cause);
@@ -79,7 +81,7 @@ const freePort = (): Promise<number> =>
 const keepRunning = (
   first: Postmaster,
   relaunch: () => Promise<Postmaster>,
-  onLog: (line: string) => void,
+  onFailure: (error: Error) => void,
 ): (() => Promise<void>) => {
   const stopping = new AbortController();
   let current = first;
@@ -89,11 +91,13 @@ const keepRunning = (
 
   const supervise = async (): Promise<void> => {
     await current.exited;
+    if (!stopping.signal.aborted) onFailure(new Error("Postgres ended unexpectedly"));
     let delayMs = RETRY_DELAY_MIN_MS;
     while (!stopping.signal.aborted) {
-      onLog(`Postgres ended unexpectedly; starting it again in ${delayMs} ms`);
       const waited = delay(delayMs, undefined, { signal: stopping.signal });
-      const next = await waited.then(relaunch).catch(() => undefined);
+      const next = await waited.then(relaunch).catch((error: unknown) => {
+        if (!stopping.signal.aborted) onFailure(new Error("Postgres could not be started again", { cause: error }));
+      });
       if (next) {
         current = next;
         if (stopping.signal.aborted) current.kill("SIGINT");

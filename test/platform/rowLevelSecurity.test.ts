@@ -128,7 +128,7 @@ const belongings = ({ organization, workspace, user }: (typeof world)["red"]): S
     values (${organization}, ${workspace}, ${user}, 'owner', now(), now())`,
   sql`insert into read_model.refresh_tokens values (${user}, ${user}, ${user}, 0, ${user}, now(), null, now())`,
   sql`insert into read_model.api_credentials
-    values (${workspace}, ${organization}, ${workspace}, 'p', 'n', '••••', ${user}, now(), null, null)`,
+    values (${workspace}, ${organization}, ${workspace}, 'p', 'n', '••••', ${user}, now(), now(), null, null)`,
   sql`insert into read_model.billing values (${workspace}, ${organization}, 'free', 5, 0, now(), now())`,
   sql`insert into read_model.credit_transactions
     values (${workspace}, ${organization}, ${workspace}, 5, 'purchase', 'd', null, 1, now())`,

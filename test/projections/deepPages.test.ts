@@ -18,7 +18,7 @@ const rows = [
   sql`insert into read_model.workspace_memberships
     values (${organizationId}, ${workspaceId}, ${userId}, 'owner', now(), now())`,
   sql`insert into read_model.api_credentials
-    values (${id}, ${organizationId}, ${workspaceId}, 'p', 'n', '****', ${userId}, now(), null, null)`,
+    values (${id}, ${organizationId}, ${workspaceId}, 'p', 'n', '****', ${userId}, now(), now(), null, null)`,
   sql`insert into read_model.billing (workspace_id, organization_id, plan_type, credit_balance, credit_limit,
       billing_cycle_start, billing_cycle_end, transaction_count)
     values (${workspaceId}, ${organizationId}, 'free', 5, 0, now(), now(), 1)`,
