@@ -53,7 +53,7 @@ export type Recorded<E extends AnyEvent = AnyEvent> = E & {
 
 export type Actor = { kind: "user" | "system" | "anonymous"; id: string | null };
 
-/** What every stored event says about how it came to be (design: events and streams). */
+/** What every stored event says about how it came to be. */
 export type Metadata = {
   $correlationId: string;
   $causationId: string;

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * A UUID (version 8 of RFC 9562) that follows from its parts alone: the same command, sent again, makes the same
- * ids, so a retry cannot write twice.
+ * A UUID (version 8 of RFC 9562) that follows from its parts alone: users and workspaces get theirs from the command
+ * that makes them, so that a retry makes no second one. Events differ with each delivery of it (decision 11).
  */
 export const derivedId = (...parts: readonly (string | number)[]): string => {
   const hex = createHash("sha256").update(parts.join("/")).digest("hex");
