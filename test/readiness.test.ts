@@ -6,6 +6,7 @@ import { type EventStore, type NewEvent, noStream } from "../src/eventstore/stor
 import { lag, shared } from "../src/readiness.ts";
 import { client, expectStatus } from "./support/client.ts";
 import { type Installation, installation } from "./support/everfold.ts";
+import { systemMetadata } from "./support/metadata.ts";
 import { rowsOf } from "./support/stored.ts";
 
 const stack = new AsyncDisposableStack();
@@ -26,20 +27,7 @@ const happenedAt = (at: number): NewEvent => ({
   id: randomUUID(),
   type: "WorkspaceRenamed",
   data: {},
-  metadata: {
-    $correlationId: randomUUID(),
-    $causationId: randomUUID(),
-    commandId: randomUUID(),
-    inputHash: "",
-    actor: { kind: "system", id: null },
-    orgId: null,
-    workspaceId: null,
-    sessionId: null,
-    ip: null,
-    userAgent: null,
-    schemaVersion: 1,
-    occurredAt: new Date(at).toISOString(),
-  },
+  metadata: systemMetadata({ occurredAt: new Date(at).toISOString() }),
 });
 const write = async (at: number, to = store): Promise<bigint> => {
   const appended = await to.append(`workspace-${randomUUID()}`, [happenedAt(at)], noStream);

@@ -13,6 +13,7 @@ import {
   noStream,
 } from "../../src/eventstore/store.ts";
 import { startLossyProxy } from "../commands/lossyProxy.ts";
+import { systemMetadata } from "../support/metadata.ts";
 
 let directory: string;
 let server: EmbeddedEventStore;
@@ -33,20 +34,7 @@ const eventOf = (number: number): NewEvent => ({
   id: randomUUID(),
   type: "NumberDrawn",
   data: { number },
-  metadata: {
-    $correlationId: "c",
-    $causationId: "c",
-    commandId: "c",
-    inputHash: "",
-    actor: { kind: "system", id: null },
-    orgId: null,
-    workspaceId: null,
-    sessionId: null,
-    ip: null,
-    userAgent: null,
-    schemaVersion: 1,
-    occurredAt: "2026-01-01T00:00:00.000Z",
-  },
+  metadata: systemMetadata(),
 });
 const newStream = (category = "draw") => `${category}-${randomUUID()}`;
 const numbers = (events: readonly { data: Readonly<Record<string, unknown>> }[]) =>

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startEventStore } from "../../src/embedded/eventStore.ts";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
-import type { Metadata } from "../../src/kernel/decider.ts";
+import { systemMetadata } from "../support/metadata.ts";
 
 test("reads that are given up half-way do not keep the connection from closing", async () => {
   await using stack = new AsyncDisposableStack();
@@ -14,9 +14,10 @@ test("reads that are given up half-way do not keep the connection from closing",
   const server = await startEventStore({ directory });
   stack.defer(() => server.stop());
   const store = eventStoreDb({ url: server.url });
-  const metadata: Partial<Metadata> = {};
-  const events = Array.from({ length: 200 }, () => ({ id: randomUUID(), type: "Noted", data: {}, metadata }));
-  await store.append("note-1", events as Parameters<typeof store.append>[1], -1n);
+  const events = Array.from({ length: 200 }, () => {
+    return { id: randomUUID(), type: "Noted", data: {}, metadata: systemMetadata() };
+  });
+  await store.append("note-1", events, -1n);
 
   for (let round = 0; round < 20; round += 1) {
     for await (const { revision } of store.read("note-1")) {

@@ -7,9 +7,9 @@ import { vi } from "vitest";
 import { type EmbeddedEventStore, startEventStore } from "../../src/embedded/eventStore.ts";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import { type EventStore, noStream } from "../../src/eventstore/store.ts";
-import type { Metadata } from "../../src/kernel/decider.ts";
 import { openPool, type Pool, type Role } from "../../src/platform/postgres.ts";
 import { testDatabase } from "../support/database.ts";
+import { systemMetadata } from "../support/metadata.ts";
 import type { Happened } from "./jars.ts";
 
 export type ReadSide = AsyncDisposable & {
@@ -100,24 +100,9 @@ const append = async (store: EventStore, jarId: string, happened: readonly Happe
     id: randomUUID(),
     type,
     data: { jarId, ...data },
-    metadata: metadata(),
+    metadata: systemMetadata(),
   }));
   const appended = await store.append(stream, events, revision);
   if (appended === "conflict") throw new Error("two writers on one jar");
   return appended.position;
 };
-
-const metadata = (): Metadata => ({
-  $correlationId: randomUUID(),
-  $causationId: randomUUID(),
-  commandId: randomUUID(),
-  inputHash: "",
-  actor: { kind: "system", id: null },
-  orgId: null,
-  workspaceId: null,
-  sessionId: null,
-  ip: null,
-  userAgent: null,
-  schemaVersion: 1,
-  occurredAt: new Date().toISOString(),
-});

@@ -1,0 +1,184 @@
+import { describe, expect, test } from "vitest";
+import { AddMember, ChangeMemberRole, InviteMember, RemoveMember } from "../../src/commands/workspaces.ts";
+import type { WorkspaceRole } from "../../src/domain/tenancy/roles.ts";
+import { workspace } from "../../src/domain/tenancy/workspace.ts";
+import { fold } from "../../src/kernel/decider.ts";
+import {
+  added,
+  created,
+  invitation,
+  invited,
+  invitedAs,
+  inWorkspace,
+  joinedAt,
+  limit,
+  member,
+  removed,
+  roleChanged,
+  when,
+  withRole,
+  workspaceId,
+} from "../domain/workspaceHistory.ts";
+import { as, at, facts, given, id } from "../spec.ts";
+
+describe("adding a member", () => {
+  test("WS-05: gives exactly the role asked for, from now on", () =>
+    given(workspace, created)
+      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .then(added("bob", "viewer", joinedAt)));
+
+  test("WS-05: is answered with the membership", () =>
+    given(workspace, created)
+      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .thenAnswers({ userId: id("bob"), workspaceId, role: "viewer", invitedAt: joinedAt, acceptedAt: joinedAt }));
+
+  test("WS-05: one who is a member is refused, in whatever role", () => {
+    const bobIsIn = given(workspace, created, added("bob", "viewer"));
+    bobIsIn.when(AddMember, withRole("bob", "viewer")).thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") });
+    bobIsIn.when(AddMember, withRole("bob", "owner")).thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") });
+  });
+
+  test("asked twice is refused the second time", () =>
+    given(workspace, created)
+      .when(AddMember, withRole("bob", "viewer"))
+      .again()
+      .thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") }));
+
+  test.each([
+    ["members", (index: number) => added(`guest ${index}`, "viewer")],
+    ["invitations", (index: number) => invitedAs(`guest${index}@example.com`)],
+  ])("WS-05: to more than 1,000 %s, each copied with every change, is refused", (_, guest) => {
+    const guests = Array.from({ length: 999 }, (_, index) => guest(index));
+    const full = given(workspace, created, ...guests);
+    full.when(AddMember, withRole("bob", "viewer")).thenRefused("conflict", "MEMBER_LIMIT_REACHED", limit);
+    full
+      .when(InviteMember, { workspaceId, ...invitation("viewer") })
+      .thenRefused("conflict", "MEMBER_LIMIT_REACHED", limit);
+    const [, ...fewer] = guests;
+    given(workspace, created, ...fewer)
+      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .then(added("bob", "viewer"));
+  });
+
+  test("WS-05: who was invited has a place where all others are taken", () => {
+    const guests = Array.from({ length: 998 }, (_, index) => added(`guest ${index}`, "viewer"));
+    const answering = { ...withRole("bob", "viewer"), emailClaimId: id("grace@example.com") };
+    given(workspace, created, ...guests, invited("viewer"))
+      .when(AddMember, answering, at(joinedAt))
+      .then({
+        type: "MemberAdded",
+        data: {
+          ...inWorkspace,
+          userId: id("bob"),
+          role: "viewer",
+          ...when(joinedAt),
+          emailClaimId: id("grace@example.com"),
+        },
+      });
+  });
+
+  test("one who was removed can come back", () =>
+    given(workspace, created, added("bob", "admin"), removed("bob"))
+      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .then(added("bob", "viewer")));
+
+  test("WS-07: as an owner takes an owner", () => {
+    const two = given(workspace, created, added("bob", "admin"));
+    two.when(AddMember, withRole("eve", "owner"), { ...as("ada"), now: joinedAt }).then(added("eve", "owner"));
+    two.when(AddMember, withRole("eve", "owner"), as("bob")).thenRefused("forbidden", "OWNER_REQUIRED");
+    two.when(AddMember, withRole("eve", "owner"), as("zoe")).thenRefused("forbidden", "OWNER_REQUIRED");
+  });
+});
+
+describe("inviting an address without an account", () => {
+  const invite = (role: WorkspaceRole) => ({ workspaceId, ...invitation(role) });
+
+  test("WS-05: is recorded", () =>
+    given(workspace, created).when(InviteMember, invite("member")).then(invited("member")));
+
+  test("WS-05: is answered as a membership that is not accepted", () =>
+    given(workspace, created)
+      .when(InviteMember, invite("member"))
+      .thenAnswers({ userId: null, workspaceId, role: "member", invitedAt: facts.now, acceptedAt: null }));
+
+  test("gives nobody a role", () => {
+    const state = fold(workspace, [created, invited("admin")]);
+    expect(state.status === "active" && [...state.members.keys()]).toEqual([id("ada")]);
+  });
+
+  test("WS-05: twice is refused", () =>
+    given(workspace, created).when(InviteMember, invite("member")).again().thenRefused("conflict", "MEMBER_EXISTS"));
+
+  test("WS-07: as an owner takes an owner", () =>
+    given(workspace, created, added("bob", "admin"))
+      .when(InviteMember, invite("owner"), as("bob"))
+      .thenRefused("forbidden", "OWNER_REQUIRED"));
+
+  test("AUTH-01: the address is the same in whatever case it is written", () =>
+    given(workspace, created)
+      .when(InviteMember, { ...invite("member"), email: " Grace@Example.COM" })
+      .then(invited("member")));
+});
+
+describe("removing a member", () => {
+  const three = given(workspace, created, added("bob", "admin"), added("eve", "owner"));
+
+  test("WS-06: is recorded", () => three.when(RemoveMember, member("bob")).then(removed("bob")));
+  test("answers nothing", () => three.when(RemoveMember, member("bob")).thenAnswers(null));
+  test("WS-06: a second time there is none", () =>
+    three.when(RemoveMember, member("bob")).again().thenRefused("missing", "RESOURCE_NOT_FOUND"));
+  test("who is none cannot be removed", () =>
+    three.when(RemoveMember, member("zoe")).thenRefused("missing", "RESOURCE_NOT_FOUND"));
+  test("admins remove themselves and each other", () =>
+    three.when(RemoveMember, member("bob"), as("bob")).then(removed("bob")));
+
+  test("WS-07: an owner is removed by an owner only", () => {
+    three.when(RemoveMember, member("eve"), as("bob")).thenRefused("forbidden", "OWNER_REQUIRED");
+    three.when(RemoveMember, member("eve"), as("ada")).then(removed("eve"));
+    three.when(RemoveMember, member("eve"), as("eve")).then(removed("eve"));
+  });
+
+  test("WS-08: the last owner stays", () => {
+    given(workspace, created).when(RemoveMember, member("ada")).thenRefused("conflict", "LAST_OWNER");
+    given(workspace, created, added("eve", "owner"), removed("eve"))
+      .when(RemoveMember, member("ada"))
+      .thenRefused("conflict", "LAST_OWNER");
+  });
+});
+
+describe("changing a member's role", () => {
+  const three = given(workspace, created, added("bob", "admin"), added("eve", "owner"));
+
+  test("WS-07: is recorded", () =>
+    three.when(ChangeMemberRole, withRole("bob", "viewer"), as("bob")).then(roleChanged("bob", "viewer")));
+
+  test("WS-07: is answered with the membership as it is now", () =>
+    three
+      .when(ChangeMemberRole, withRole("bob", "viewer"))
+      .thenAnswers({ userId: id("bob"), workspaceId, role: "viewer", invitedAt: joinedAt, acceptedAt: joinedAt }));
+
+  test("to the role they have changes nothing", () => {
+    three.when(ChangeMemberRole, withRole("bob", "viewer")).again().thenNothing();
+    given(workspace, created).when(ChangeMemberRole, withRole("ada", "owner")).thenNothing();
+  });
+
+  test("who is none has no role to change", () =>
+    three.when(ChangeMemberRole, withRole("zoe", "viewer")).thenRefused("missing", "RESOURCE_NOT_FOUND"));
+
+  test("WS-07: only owners give ownership and take it", () => {
+    three.when(ChangeMemberRole, withRole("bob", "owner"), as("bob")).thenRefused("forbidden", "OWNER_REQUIRED");
+    three.when(ChangeMemberRole, withRole("eve", "admin"), as("bob")).thenRefused("forbidden", "OWNER_REQUIRED");
+    three.when(ChangeMemberRole, withRole("bob", "owner"), as("ada")).then(roleChanged("bob", "owner"));
+    three.when(ChangeMemberRole, withRole("eve", "admin"), as("ada")).then(roleChanged("eve", "admin"));
+  });
+
+  test("WS-08: the last owner keeps the role", () =>
+    given(workspace, created, added("bob", "admin"))
+      .when(ChangeMemberRole, withRole("ada", "admin"))
+      .thenRefused("conflict", "LAST_OWNER"));
+
+  test("WS-08: once another owns it too, the first may step down", () =>
+    given(workspace, created, added("bob", "admin"), roleChanged("bob", "owner"))
+      .when(ChangeMemberRole, withRole("ada", "viewer"))
+      .then(roleChanged("ada", "viewer")));
+});
