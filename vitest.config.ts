@@ -1,10 +1,23 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+/** What speaks to an event store alone: it starts no Postgres. */
+const eventStoreTests = ["test/eventstore/contract/**/*.test.ts", "test/embedded/eventstore/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/globalSetup.ts"],
+    projects: [
+      { extends: true, test: { name: "eventstore", include: eventStoreTests } },
+      {
+        extends: true,
+        test: {
+          name: "everfold",
+          include: ["test/**/*.test.ts"],
+          exclude: eventStoreTests,
+          globalSetup: ["test/support/globalSetup.ts"],
+        },
+      },
+    ],
     // Node itself loads the files, as it does in production; a loader would only be needed for mocks.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     pool: "forks",
