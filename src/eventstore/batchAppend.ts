@@ -8,7 +8,10 @@ import messages from "@eventstore/db-client/generated/streams_pb.js";
 import type { ServiceError } from "@grpc/grpc-js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import timestamp from "google-protobuf/google/protobuf/timestamp_pb.js";
-import { AppendAnswerLost, type Appended, type NewEvent, noStream } from "./store.ts";
+import { AppendAnswerLost, type Appended, noStream } from "./store.ts";
+
+/** An event as it goes over the wire: what its bytes mean is for its writer to know. */
+export type ProposedEvent = { id: string; type: string; isJson: boolean; data: Uint8Array; metadata: Uint8Array };
 
 /** A stream that was closed for good, an event too large, no permission: sending it again would not help. */
 class AppendRefused extends Error {
@@ -16,7 +19,7 @@ class AppendRefused extends Error {
 }
 
 export type BatchAppend = {
-  append(stream: string, events: readonly NewEvent[], expected: bigint): Promise<Appended | "conflict">;
+  append(stream: string, events: readonly ProposedEvent[], expected: bigint): Promise<Appended | "conflict">;
   close(): void;
 };
 
@@ -89,7 +92,7 @@ function openCall(this: EventStoreDBClient) {
   )();
 }
 
-type Request = { stream: string; events: readonly NewEvent[]; expected: bigint; deadline: Date };
+type Request = { stream: string; events: readonly ProposedEvent[]; expected: bigint; deadline: Date };
 
 /** After its deadline the server does not begin the append any more. */
 const requestOf = (id: string, { stream, events, expected, deadline }: Request) => {
@@ -105,12 +108,13 @@ const requestOf = (id: string, { stream, events, expected, deadline }: Request) 
     .setIsFinal(true);
 };
 
-const proposed = ({ id, type, data, metadata }: NewEvent) => {
+const proposed = ({ id, type, isJson, data, metadata }: ProposedEvent) => {
   const message = new messages.BatchAppendReq.ProposedMessage()
     .setId(new shared.UUID().setString(id))
-    .setData(Buffer.from(JSON.stringify(data), "utf8"))
-    .setCustomMetadata(Buffer.from(JSON.stringify(metadata), "utf8"));
-  message.getMetadataMap().set("type", type).set("content-type", "application/json");
+    .setData(data)
+    .setCustomMetadata(metadata);
+  const contentType = isJson ? "application/json" : "application/octet-stream";
+  message.getMetadataMap().set("type", type).set("content-type", contentType);
   return message;
 };
 

@@ -8,9 +8,10 @@ import {
   type StreamingRead,
   StreamNotFoundError,
 } from "@eventstore/db-client";
+import type { ProposedEvent } from "./batchAppend.ts";
 import { connectTo, isUnavailability } from "./connection.ts";
 import { followOver, storedEvent } from "./follow.ts";
-import { type EventStore, EventStoreUnavailable } from "./store.ts";
+import { type EventStore, EventStoreUnavailable, type NewEvent } from "./store.ts";
 
 /** The store itself gives up a write after two seconds; what is not answered by then hangs on the connection. */
 const appendTimeoutMs = 4_000;
@@ -59,7 +60,7 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
   return {
     async append(stream, events, expected) {
       const appends = await connection.appends();
-      return appends.append(stream, events, expected);
+      return appends.append(stream, events.map(proposed), expected);
     },
     async *read(stream, from = 0n, count = Number.MAX_SAFE_INTEGER) {
       const options = { direction: FORWARDS, fromRevision: from === 0n ? START : from, maxCount: count } as const;
@@ -86,6 +87,14 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
     close: () => connection.close(),
   };
 };
+
+const proposed = ({ id, type, data, metadata }: NewEvent): ProposedEvent => ({
+  id,
+  type,
+  isJson: true,
+  data: Buffer.from(JSON.stringify(data), "utf8"),
+  metadata: Buffer.from(JSON.stringify(metadata), "utf8"),
+});
 
 const first = async <T, R>(items: AsyncIterable<T>, pick: (item: T) => R): Promise<R | undefined> => {
   for await (const item of items) return pick(item);
