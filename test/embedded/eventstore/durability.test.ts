@@ -1,10 +1,9 @@
-import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type EventStoreDBClient, NO_STREAM, START } from "@eventstore/db-client";
-import { status } from "@grpc/grpc-js";
+import { NO_STREAM, START } from "@eventstore/db-client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+import { everythingIn, isUnavailable } from "./storedEvents.ts";
 import {
   clientOf,
   freshDirectory,
@@ -32,22 +31,6 @@ const startOn = async (directory: string, port?: number): Promise<EmbeddedEventS
 
 const portOf = ({ url }: EmbeddedEventStore): number => Number(new URL(url.replace("esdb:", "http:")).port);
 
-type Stored = { readonly id: string; readonly stream: string; readonly revision: bigint; readonly position: bigint };
-
-const everything = async (client: EventStoreDBClient): Promise<Stored[]> => {
-  const events: Stored[] = [];
-  for await (const { event } of client.readAll()) {
-    if (event === undefined) continue;
-    events.push({ id: event.id, stream: event.streamId, revision: event.revision, position: event.position.commit });
-  }
-  return events;
-};
-
-// Asking for the server's features, the client passes gRPC's own error on.
-const isUnavailable = (error: unknown): boolean =>
-  error instanceof Error &&
-  (("type" in error && error.type === "unavailable") || ("code" in error && error.code === status.UNAVAILABLE));
-
 /** The same call again until the server that died is back; every repeat carries the same event ids. */
 const untilAnswered = async <T>(call: () => Promise<T>): Promise<T> => {
   for (;;) {
@@ -73,11 +56,11 @@ describe("after an orderly restart", () => {
     await client.deleteStream("deleted");
     await client.appendToStream("gone", numbered(0));
     await client.tombstoneStream("gone");
-    const before = await everything(client);
+    const before = await everythingIn(client);
     await first.stop();
 
     const again = clientOf(await startOn(directory));
-    expect(await everything(again)).toEqual(before);
+    expect(await everythingIn(again)).toEqual(before);
     expect(await numbersOf(again.readStream<Numbered>("kept"))).toEqual([3, 4]);
     await expect(numbersOf(again.readStream<Numbered>("deleted"))).rejects.toMatchObject({ type: "stream-not-found" });
     await expect(numbersOf(again.readStream<Numbered>("gone"))).rejects.toMatchObject({ type: "stream-deleted" });
@@ -96,50 +79,12 @@ describe("after an orderly restart", () => {
     const answered = (await Promise.allSettled(appends)).filter(({ status }) => status === "fulfilled").length;
     await stopped;
     const again = clientOf(await startOn(directory));
-    const stored = (await everything(again)).filter(({ stream }) => stream === "busy").length;
+    const stored = (await everythingIn(again)).filter(({ stream }) => stream === "busy").length;
     expect(stored).toBeGreaterThanOrEqual(answered);
   });
 });
 
 describe("when the process is killed", () => {
-  test("under concurrent appends, each acknowledged one is there once, gapless and in the order it had", async () => {
-    const store = await startOn(directoryOfTest());
-    const client = clientOf(store);
-    const acknowledged: string[] = [];
-    let isWriting = true;
-    const writers = Array.from({ length: 16 }, async (_, writer) => {
-      while (isWriting) {
-        const id = randomUUID();
-        const events = [numbered(0, id), numbered(1)];
-        await untilAnswered(() => client.appendToStream(`writer-${writer % 4}`, events, { expectedRevision: "any" }));
-        acknowledged.push(id);
-      }
-    });
-
-    let before = await everything(client);
-    for (const round of [1, 2, 3, 4, 5]) {
-      await expect.poll(() => acknowledged.length, soon).toBeGreaterThan(round * 100);
-      const killed = store.pid;
-      process.kill(killed, "SIGKILL");
-      await expect.poll(() => store.pid, soon).not.toBe(killed);
-      const after = await untilAnswered(() => everything(client));
-      expect(after.slice(0, before.length)).toEqual(before);
-      before = after;
-    }
-    isWriting = false;
-    await Promise.all(writers);
-
-    const stored = await everything(client);
-    const ids = stored.map(({ id }) => id);
-    expect(new Set(ids).size).toBe(ids.length);
-    const known = new Set(ids);
-    expect(acknowledged.filter((id) => !known.has(id))).toEqual([]);
-    for (const writer of [0, 1, 2, 3]) {
-      const revisions = stored.filter(({ stream }) => stream === `writer-${writer}`).map(({ revision }) => revision);
-      expect(revisions).toEqual(revisions.map((_, index) => BigInt(index)));
-    }
-  });
-
   test("another one takes its place on the same port, and a subscriber goes on from where it was", async () => {
     const store = await startOn(directoryOfTest());
     const client = clientOf(store);

@@ -1,0 +1,151 @@
+import { randomInt } from "node:crypto";
+import { expect, onTestFailed, onTestFinished, test } from "vitest";
+import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+import { createGate, type Gate } from "./crash/gate.ts";
+import { type Round, roundsOf, strike, strikeWhileStarting } from "./crash/kills.ts";
+import { startWatchers, type Watcher } from "./crash/watchers.ts";
+import { type Acknowledged, startWriters, type Writers } from "./crash/writers.ts";
+import { everythingIn, type Stored } from "./storedEvents.ts";
+import { clientOf, freshDirectory, removeDirectory } from "./storeUnderTest.ts";
+
+const rounds = Number(process.env["CRASH_ROUNDS"] ?? 10);
+const seed = Number(process.env["CRASH_SEED"] ?? randomInt(2 ** 31));
+const clientsMax = 4;
+const roundTimeoutMs = 30_000;
+const soon = { timeout: roundTimeoutMs, interval: 10 };
+
+const say = (text: string) => void process.stdout.write(`${text}\n`);
+
+const counted = { starts: 0, startsKilled: 0, lostAnswers: 0 };
+
+test(
+  `killed ${rounds} times under concurrent appends, the store keeps what it acknowledged: once, in place, in order`,
+  async () => {
+    onTestFailed(() => say(`The rounds of CRASH_SEED=${seed} failed.`));
+    const directory = freshDirectory();
+    const gate = createGate();
+    let store = await startEventStore({ directory });
+    onTestFinished(async () => {
+      await store.stop();
+      removeDirectory(directory);
+    });
+    const clients = Array.from({ length: clientsMax }, () => clientOf(store));
+    const [reader] = clients;
+    if (reader === undefined) throw new Error("There is no client.");
+    gate.open();
+    const writers = startWriters(clients, gate);
+    const watchers = startWatchers(clientOf(store), gate);
+
+    let before: readonly Stored[] = [];
+    for (const round of roundsOf(seed, rounds)) {
+      await expectProgress(writers, before.length);
+      store = await crashed({ store, directory, gate, round });
+      const after = await everythingIn(reader);
+      expectSamePrefix(after, before);
+      expectEachOnce(after);
+      expectGapless(after);
+      expectKept(after, writers.acknowledged);
+      for (const watcher of watchers) expectSamePrefix(after.filter(watcher.isMeant), watcher.seen);
+      const known = new Set(after.map(({ id }) => id));
+      counted.lostAnswers += [...writers.unanswered].filter((id) => known.has(id)).length;
+      before = after;
+      gate.open();
+    }
+
+    await writers.finish();
+    const last = await everythingIn(reader);
+    expectEachOnce(last);
+    expectKept(last, writers.acknowledged);
+    await expectAllSeen(watchers, last);
+    report(writers, last);
+  },
+  60_000 + rounds * roundTimeoutMs,
+);
+
+type Crash = {
+  readonly store: EmbeddedEventStore;
+  readonly directory: string;
+  readonly gate: Gate;
+  readonly round: Round;
+};
+
+/** Kills the store in the way of the round and gives the one that takes its place. */
+async function crashed({ store, directory, gate, round }: Crash): Promise<EmbeddedEventStore> {
+  await strike(store.pid, directory, round);
+  gate.close();
+  await store.stop();
+  const port = portOf(store);
+  for (const afterMs of round.startsKilledAfterMs) {
+    counted.starts += 1;
+    const [start] = await Promise.allSettled([
+      startEventStore({ directory, port }),
+      strikeWhileStarting(directory, afterMs),
+    ]);
+    if (start.status === "fulfilled") await start.value.stop();
+    else counted.startsKilled += 1;
+  }
+  counted.starts += 1;
+  return await startEventStore({ directory, port });
+}
+
+const portOf = ({ url }: EmbeddedEventStore): number => Number(new URL(url.replace("esdb:", "http:")).port);
+
+async function expectProgress({ acknowledged }: Writers, events: number): Promise<void> {
+  await expect.poll(() => acknowledged.reduce((count, { ids }) => count + ids.length, 0), soon).toBeGreaterThan(events);
+}
+
+/** Says which event is the first that differs: a comparison of everything would fill the screen. */
+function expectSamePrefix(whole: readonly Stored[], prefix: readonly Stored[]): void {
+  const differing = prefix.findIndex((event, index) => !isSame(event, whole[index]));
+  expect({ differing, event: whole[differing] }).toEqual({ differing: -1, event: prefix[differing] });
+}
+
+const isSame = (one: Stored, other: Stored | undefined): boolean =>
+  one.id === other?.id &&
+  one.stream === other.stream &&
+  one.revision === other.revision &&
+  one.position === other.position;
+
+function expectEachOnce(events: readonly Stored[]): void {
+  expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+}
+
+function expectGapless(events: readonly Stored[]): void {
+  const next = new Map<string, bigint>();
+  const outOfPlace = events.filter(({ stream, revision }) => {
+    const expected = next.get(stream) ?? 0n;
+    next.set(stream, expected + 1n);
+    return revision !== expected;
+  });
+  expect(outOfPlace).toEqual([]);
+}
+
+/** Each acknowledged append is whole and where its answer said. */
+function expectKept(events: readonly Stored[], acknowledged: readonly Acknowledged[]): void {
+  const stored = new Map(events.map((event) => [event.id, event]));
+  const missing = acknowledged.filter(({ stream, ids, lastRevision, lastPosition }) =>
+    ids.some((id, index) => {
+      const behind = BigInt(ids.length - 1 - index);
+      const promised = { id, stream, revision: lastRevision - behind, position: lastPosition - behind };
+      return !isSame(promised, stored.get(id));
+    }),
+  );
+  expect(missing).toEqual([]);
+}
+
+async function expectAllSeen(watchers: readonly Watcher[], events: readonly Stored[]): Promise<void> {
+  for (const watcher of watchers) {
+    const meant = events.filter(watcher.isMeant);
+    await expect.poll(() => watcher.seen.length, soon).toBe(meant.length);
+    expectSamePrefix(meant, watcher.seen);
+    await watcher.stop();
+  }
+}
+
+function report({ acknowledged }: Writers, events: readonly Stored[]): void {
+  say(
+    `Crash rounds: ${rounds} (CRASH_SEED=${seed}). Appends acknowledged: ${acknowledged.length}, of ${events.length} ` +
+      `events in all; events written whose answer was lost: ${counted.lostAnswers}; starts: ${counted.starts}, of ` +
+      `which killed while they recovered: ${counted.startsKilled}.`,
+  );
+}
