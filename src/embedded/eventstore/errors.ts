@@ -1,6 +1,12 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { type ExpectedRevision, noRevision } from "./event.ts";
 
+/** A trailer that is larger than a client takes costs it the connection, and with it every other call on it. */
+const shownCharactersMax = 1_024;
+
+const shortened = (text: string): string =>
+  text.length <= shownCharactersMax ? text : `${text.slice(0, shownCharactersMax)}...`;
+
 /** An error that gRPC sends as status and trailers; the official client recognises it by the trailer `exception`. */
 export class RpcError extends Error {
   readonly code: status;
@@ -8,9 +14,9 @@ export class RpcError extends Error {
   readonly metadata: Metadata;
 
   constructor(code: status, details: string, trailers: Record<string, string> = {}) {
-    super(details);
+    super(shortened(details));
     this.code = code;
-    this.details = details;
+    this.details = this.message;
     this.metadata = new Metadata();
     for (const [name, value] of Object.entries(trailers)) this.metadata.set(name, printable(value));
   }
@@ -18,7 +24,9 @@ export class RpcError extends Error {
 
 // Trailers carry printable ASCII only; everything else is percent-encoded so that a name stays recognisable.
 const printable = (text: string): string =>
-  text.toWellFormed().replaceAll(/[^\x20-\x7e]+/g, (unprintable) => encodeURIComponent(unprintable));
+  shortened(text)
+    .toWellFormed()
+    .replaceAll(/[^\x20-\x7e]+/g, (unprintable) => encodeURIComponent(unprintable));
 
 export const invalidArgument = (details: string) => new RpcError(status.INVALID_ARGUMENT, details);
 
