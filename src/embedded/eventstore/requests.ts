@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { StreamIdentifier, UUID } from "@eventstore/db-client/generated/shared_pb.js";
 import type { AppendReq, BatchAppendReq, ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
 import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "./errors.ts";
@@ -18,6 +19,7 @@ export type ReadRequest = {
 };
 
 const windowDefault = 32;
+const nameBytesMax = 4_096;
 const nilId = "00000000-0000-0000-0000-000000000000";
 const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -25,9 +27,12 @@ const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const integer = (text: string): number => Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 
 function streamName(identifier: StreamIdentifier | undefined): string {
-  const name = Buffer.from(identifier?.getStreamName_asU8() ?? []).toString();
-  if (name === "") throw unknownError("The stream has no name.");
-  return name;
+  const bytes = Buffer.from(identifier?.getStreamName_asU8() ?? []);
+  if (bytes.length === 0) throw unknownError("The stream has no name.");
+  if (bytes.length > nameBytesMax) throw invalidArgument(`The stream's name is longer than ${nameBytesMax} bytes.`);
+  // Replacing what is no text would make one stream of several.
+  if (!isUtf8(bytes)) throw invalidArgument("The stream's name is no UTF-8.");
+  return bytes.toString();
 }
 
 /** As `streamName`, for requests that write; nobody writes to `$all`. */
