@@ -1,10 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
-  binaryEvent,
-  DeadlineExceededError,
   EventStoreDBClient,
-  jsonEvent,
-  MaxAppendSizeExceededError,
   persistentSubscriptionToAllSettingsFromDefaults,
   UnsupportedError,
 } from "@eventstore/db-client";
@@ -38,55 +34,8 @@ const bareClient = <C extends Client>(
 };
 
 describe("an append", () => {
-  test("of up to a mebibyte is written whole, in several chunks", async () => {
-    const stream = freshStream();
-    const events = Array.from({ length: 10 }, () => binaryEvent({ type: "Scanned", data: Buffer.alloc(100_000, 7) }));
-    await under.client.appendToStream(stream, events, { batchAppendSize: 150_000 });
-    let bytes = 0;
-    for await (const { event } of under.client.readStream(stream)) {
-      if (event?.isJson === false) bytes += event.data.length;
-    }
-    expect(bytes).toBe(1_000_000);
-  });
-
   test.each([
-    ["in a batch", {}],
-    ["alone", alone],
-  ])("of more than a mebibyte is refused %s, names the bound and leaves nothing behind", async (_, options) => {
-    const stream = freshStream();
-    const events = Array.from({ length: 11 }, () => binaryEvent({ type: "Scanned", data: Buffer.alloc(100_000) }));
-    const refusal = under.client.appendToStream(stream, events, options);
-    await expect(refusal).rejects.toBeInstanceOf(MaxAppendSizeExceededError);
-    await expect(refusal).rejects.toMatchObject({ maxAppendSize: 1_048_576 });
-    await expect(numbersOf(under.client.readStream<Numbered>(stream))).rejects.toMatchObject({
-      type: "stream-not-found",
-    });
-  });
-
-  test("refused for its size harms none of those beside it", async () => {
-    const big = Array.from({ length: 5 }, () => binaryEvent({ type: "Scanned", data: Buffer.alloc(500_000) }));
-    const results = await Promise.allSettled(
-      Array.from({ length: 20 }, (_, n) => under.client.appendToStream(freshStream(), n % 5 === 0 ? big : numbered(n))),
-    );
-    expect(results.map((result) => result.status)).toEqual(
-      Array.from({ length: 20 }, (_, n) => (n % 5 === 0 ? "rejected" : "fulfilled")),
-    );
-  });
-
-  test("whose deadline has passed when it arrives is not written", async () => {
-    const stream = freshStream();
-    const late = under.client.appendToStream(stream, numberedUpTo(30_000), { deadline: 1 });
-    await expect(late).rejects.toBeInstanceOf(DeadlineExceededError);
-    await expect(numbersOf(under.client.readStream<Numbered>(stream))).rejects.toMatchObject({
-      type: "stream-not-found",
-    });
-  });
-
-  test.each([
-    ["an event without a type", "somewhere", () => jsonEvent({ type: "", data: {} })],
-    ["a nil id", "somewhere", () => numbered(1, "00000000-0000-0000-0000-000000000000")],
     ["an id that is no UUID", "somewhere", () => numbered(1, "one")],
-    ["a stream without a name", "", () => numbered(1)],
     ["all streams as its stream", "$all", () => numbered(1)],
   ])("with %s is refused either way, and the next one is not", async (_, stream, event) => {
     for (const options of [{}, alone]) {

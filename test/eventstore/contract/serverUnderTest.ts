@@ -61,8 +61,7 @@ export function serverUnderTest(): ServerUnderTest {
       return credentialsIn(url);
     },
     connect(parameters = {}) {
-      const more = new URLSearchParams(parameters).toString();
-      const own = EventStoreDBClient.connectionString(`${url}${url.includes("?") ? "&" : "?"}${more}`);
+      const own = EventStoreDBClient.connectionString(withParameters(url, parameters));
       onTestFinished(() => own.dispose());
       return own;
     },
@@ -75,6 +74,13 @@ async function startEmbedded(letGo: AsyncDisposableStack): Promise<string> {
   const store = await startEventStore({ directory });
   letGo.defer(() => store.stop());
   return store.url;
+}
+
+// Such a URL may name several hosts, which the platform's own URL does not allow.
+function withParameters(url: string, parameters: Readonly<Record<string, string>>): string {
+  const more = new URLSearchParams(parameters).toString();
+  if (more === "") return url;
+  return `${url}${url.includes("?") ? "&" : "?"}${more}`;
 }
 
 /** Without encryption the client keeps credentials to itself, so those every new server knows will do. */
