@@ -1,4 +1,4 @@
-import type { ServerWritableStream } from "@grpc/grpc-js";
+import type { ServerDuplexStream, ServerWritableStream } from "@grpc/grpc-js";
 import type { Message } from "google-protobuf";
 import { encode } from "./streamsDefinition.ts";
 
@@ -10,7 +10,9 @@ export type Outgoing = {
   send(message: Message): Promise<void> | undefined;
 };
 
-export function createOutgoing(call: ServerWritableStream<unknown, Buffer>): Outgoing {
+type Call = ServerWritableStream<unknown, Buffer> | ServerDuplexStream<unknown, Buffer>;
+
+export function createOutgoing(call: Call): Outgoing {
   const listeners: (() => void)[] = [];
   let resume: (() => void) | undefined;
   let isGone = call.cancelled;
