@@ -1,0 +1,47 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { exportToFile, importInto, verify, verifyExport } from "../../../src/eventstore/copy/copying.ts";
+import { filePlace } from "../../../src/eventstore/copy/filePlace.ts";
+import { storePlace } from "../../../src/eventstore/copy/storePlace.ts";
+import { deeds, inOrder, perform, visible } from "./history.ts";
+import { folder, type OwnStore, ownStore } from "./stores.ts";
+
+const stack = new AsyncDisposableStack();
+let source: OwnStore;
+let target: OwnStore;
+let directory: string;
+const how = { ledgerOf: () => undefined, onStep: () => () => undefined };
+
+beforeAll(async () => {
+  [source, target, directory] = await Promise.all([
+    ownStore(stack, "the source"),
+    ownStore(stack, "the target"),
+    folder(stack),
+  ]);
+});
+afterAll(() => stack.disposeAsync());
+
+test("whatever was done to a store, its copy shows the same in every stream and in the same order", async () => {
+  let round = 0;
+  await fc.assert(
+    fc.asyncProperty(deeds, async (all) => {
+      round += 1;
+      const prefix = `${round}/`;
+      await perform(source.client, prefix, all);
+      const file = join(directory, `${round}.ndjson`);
+      await exportToFile(source.store, file, how);
+      await verifyExport(source.store, file, how);
+      await importInto(filePlace(file), target.store, how);
+      const there = storePlace(target.store.name, target.store.connection);
+      const { source: wanted, target: found } = await verify(filePlace(file), there, how);
+      await rm(file);
+
+      expect(found).toEqual(wanted);
+      expect(await visible(target.client, prefix)).toEqual(await visible(source.client, prefix));
+      expect(await inOrder(target.client)).toEqual(await inOrder(source.client));
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -1,0 +1,27 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EventStoreDBClient } from "@eventstore/db-client";
+import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+import { connectTo } from "../../../src/eventstore/connection.ts";
+import type { Store } from "../../../src/eventstore/copy/copying.ts";
+
+/** A store of its own, with a client of it and what a copy needs. */
+export type OwnStore = { server: EmbeddedEventStore; client: EventStoreDBClient; store: Store };
+
+/** A folder that goes with `stack`. */
+export const folder = async (stack: AsyncDisposableStack): Promise<string> => {
+  const path = await mkdtemp(join(tmpdir(), "everfold-copy-"));
+  stack.defer(() => rm(path, { recursive: true, force: true }));
+  return path;
+};
+
+export const ownStore = async (stack: AsyncDisposableStack, name: string): Promise<OwnStore> => {
+  const server = await startEventStore({ directory: await folder(stack) });
+  stack.defer(() => server.stop());
+  const client = EventStoreDBClient.connectionString(server.url);
+  stack.defer(() => client.dispose());
+  const connection = connectTo(server.url, { appendTimeoutMs: 10_000 });
+  stack.defer(() => connection.close());
+  return { server, client, store: { name, connection } };
+};
