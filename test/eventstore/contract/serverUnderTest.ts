@@ -24,6 +24,9 @@ import { startEventStore } from "../../../src/embedded/eventStore.ts";
 
 const givenUrl = process.env["EVENTSTORE_URL"];
 
+/** Whether the server is the file's own: what would disturb others, or is true of an empty store alone, needs that. */
+export const isOwnServer = givenUrl === undefined;
+
 export type ServerUnderTest = {
   /** A connection string. */
   readonly url: string;
