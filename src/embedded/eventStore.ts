@@ -1,6 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { type AccessMode, type Credentials, defaultAccessMode } from "./eventstore/accessMode.ts";
+import type { Report, SupervisorsWord } from "./eventstore/supervised.ts";
 
 const entry = fileURLToPath(new URL("./eventstore/main.ts", import.meta.url));
 const stopTimeoutMs = 10_000;
@@ -11,18 +14,23 @@ const stableAfterMs = 10_000;
 const inherited = ["TMPDIR", "NODE_V8_COVERAGE"];
 
 export type EmbeddedEventStore = {
-  /** A connection string for the official client. */
+  /** A connection string for the official client; with access by `tls` it holds the password. */
   readonly url: string;
   /** Of the process that serves now; it changes when the process had to be started again. */
   readonly pid: number;
   /** Finishes what was accepted and ends the process. */
   stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 };
 
 export type EventStoreOptions = {
   readonly directory: string;
   /** Any free port when absent. */
   readonly port?: number;
+  /** Who else may use it: `same-user` where nothing is said on Linux, `tls` elsewhere. */
+  readonly access?: AccessMode;
+  /** For access by `tls`, in place of those that are made and kept in the folder. */
+  readonly credentials?: Credentials;
   /** Called each time the process ended by itself or could not be started again; the next attempt follows. */
   readonly onFailure?: (reason: Error) => void;
 };
@@ -33,15 +41,15 @@ export type EventStoreOptions = {
  * folder that went away may come right. Rejects when the folder is in use or damaged, or the port is taken.
  */
 export async function startEventStore(options: EventStoreOptions): Promise<EmbeddedEventStore> {
-  const { directory, onFailure } = options;
-  let running = await launch(directory, options.port ?? 0);
-  const servedPort = running.port;
+  const { onFailure } = options;
+  let running = await launch(options, options.port ?? 0);
+  const { port, connectionString } = running;
   const stopping = new AbortController();
   const { signal } = stopping;
 
   const launchAgain = async (): Promise<Error> => {
     try {
-      running = await launch(directory, servedPort);
+      running = await launch(options, port);
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
@@ -64,16 +72,18 @@ export async function startEventStore(options: EventStoreOptions): Promise<Embed
   };
 
   const supervision = supervise();
+  const stop = async () => {
+    stopping.abort();
+    await end(running);
+    await supervision;
+  };
   return {
-    url: `esdb://127.0.0.1:${servedPort}?tls=false`,
+    url: connectionString,
     get pid() {
       return running.pid;
     },
-    async stop() {
-      stopping.abort();
-      await end(running);
-      await supervision;
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 
@@ -86,23 +96,24 @@ type Running = {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly port: number;
+  readonly connectionString: string;
   /** Resolves with the reason when the process has ended. */
   readonly exited: Promise<Error>;
 };
 
-async function launch(directory: string, port: number): Promise<Running> {
-  const child = fork(entry, ["--dir", directory, "--port", String(port)], {
+async function launch(options: EventStoreOptions, port: number): Promise<Running> {
+  const { directory, access = defaultAccessMode, credentials } = options;
+  const child = fork(entry, ["--dir", resolve(directory), "--port", String(port), `--${access}`], {
     execPath: process.execPath,
     execArgv: [],
     env: Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   let failure: string | undefined;
-  const listening = new Promise<number>((resolve) => {
-    child.on("message", (message) => {
-      const report = reportOf(message);
-      if (typeof report === "number") resolve(report);
-      else failure = report;
+  const listening = new Promise<Served>((resolve) => {
+    child.on("message", (report: Report) => {
+      if ("failure" in report) failure = report.failure;
+      else resolve(report);
     });
   });
   const exited = new Promise<Error>((resolve) => {
@@ -111,18 +122,16 @@ async function launch(directory: string, port: number): Promise<Running> {
       resolve(new Error(failure ?? `The event store process ended with ${signal ?? `exit code ${code}`}.`));
     });
   });
+  const word: SupervisorsWord = { credentials };
+  // When it has ended before it could hear this, `exited` says so.
+  child.send(word, () => {});
   const started = await Promise.race([listening, exited]);
-  if (typeof started !== "number") throw started;
+  if (started instanceof Error) throw started;
   if (child.pid === undefined) throw await exited;
-  return { child, pid: child.pid, port: started, exited };
+  return { child, pid: child.pid, ...started, exited };
 }
 
-/** The port it listens on, or why it does not. */
-function reportOf(message: unknown): number | string | undefined {
-  if (typeof message !== "object" || message === null) return undefined;
-  if ("listeningOn" in message && typeof message.listeningOn === "number") return message.listeningOn;
-  return "failure" in message && typeof message.failure === "string" ? message.failure : undefined;
-}
+type Served = Exclude<Report, { readonly failure: string }>;
 
 async function end({ child, exited }: Running): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

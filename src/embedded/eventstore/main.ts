@@ -1,78 +1,93 @@
-import { parseArgs } from "node:util";
+import { join, resolve } from "node:path";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
+import { openAccess } from "./access.ts";
 import { enableLinearRegex } from "./boundedRegex.ts";
+import { parseCommandLine, type Settings, UsageError, usage } from "./commandLine.ts";
 import { sqliteCode } from "./database.ts";
+import { createRefusalReport } from "./refusalReport.ts";
+import { replaceFile } from "./replaceFile.ts";
 import { type EventStoreServer, startServer } from "./server.ts";
+import { credentialsFromSupervisor, obeySupervisor, tellSupervisor } from "./supervised.ts";
 
 /** SQLITE_IOERR, _CORRUPT and _NOTADB: what is in memory can no longer be trusted, a new process recovers from disk. */
 const fatalSqliteCodes: ReadonlySet<number | undefined> = new Set([10, 11, 26]);
 const stopSignals = ["SIGINT", "SIGTERM"];
-const portDefault = "2113";
-const portMax = 65_535;
+const usageExitCode = 2;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const complain = (error: unknown) => {
-  process.stderr.write(`The event store failed: ${messageOf(error)}\n`);
-};
+const complain = (line: string) => process.stderr.write(`${line}\n`);
 
 const onFailure = (error: unknown) => {
-  complain(error);
+  complain(`The event store failed: ${messageOf(error)}`);
   if (fatalSqliteCodes.has(sqliteCode(error))) process.exit(1);
 };
 
-async function start(): Promise<void> {
-  const { values } = parseArgs({
-    options: { dir: { type: "string" }, port: { type: "string", default: portDefault } },
-  });
-  const port = Number(values.port);
-  if (values.dir === undefined) throw new Error("No folder to store events in was given: --dir DIR.");
-  if (!Number.isInteger(port) || port < 0 || port > portMax) throw new Error(`${values.port} is no port.`);
-  // A terminal or a service manager signals the whole group, while the parent may still have commands to finish here.
-  // The parent says when to stop, and its disappearance says so too.
-  const isSupervised = process.connected;
+async function serve(settings: Settings, isSupervised: boolean): Promise<EventStoreServer> {
   // The files hold what happened to everybody: nobody but the user we run as is to read them.
   process.umask(0o077);
-  if (isSupervised) for (const signal of stopSignals) process.on(signal, () => {});
   enableLinearRegex();
   setLogVerbosity(logVerbosity.NONE);
-  const server = await startServer({ directory: values.dir, port, onFailure });
-  if (isSupervised) obeyParent(server);
-  else for (const signal of stopSignals) process.once(signal, () => stop(server));
+  const { directory, port } = settings;
+  const credentials = isSupervised ? await credentialsFromSupervisor() : undefined;
+  const access = await openAccess({ mode: settings.access, directory, credentials });
+  return startServer({ directory, port, access, onFailure, onRefusal: createRefusalReport(complain) });
 }
 
-function obeyParent(server: EventStoreServer): void {
+async function runSupervised(settings: Settings): Promise<void> {
+  // A terminal or a service manager signals the whole group, while the parent may still have commands to finish here.
+  // The parent says when to stop, and its disappearance says so too.
+  for (const signal of stopSignals) process.on(signal, () => {});
+  try {
+    const server = await serve(settings, true);
+    obeySupervisor(server, () => stop(server));
+  } catch (error) {
+    process.exitCode = 1;
+    tellSupervisor({ failure: messageOf(error) });
+  }
+}
+
+async function runAlone(settings: Settings): Promise<void> {
+  const server = await serve(settings, false);
   let isStopping = false;
+  // npm passes on the signal that a terminal has sent to us as well.
   const stopOnce = () => {
     if (!isStopping) stop(server);
     isStopping = true;
   };
-  process.on("message", (message) => {
-    if (message === "stop") stopOnce();
-  });
-  process.once("disconnect", stopOnce);
-  if (process.connected) process.send?.({ listeningOn: server.port });
-  else stopOnce();
+  for (const signal of stopSignals) process.on(signal, stopOnce);
+  process.stdout.write(`${await announcement(settings, server)}\n`);
+}
+
+/** What to connect with. A password stays in a file that only its owner can read. */
+async function announcement({ access, directory }: Settings, { connectionString }: EventStoreServer): Promise<string> {
+  if (access !== "tls") return `The event store is ready: ${connectionString}`;
+  const file = join(resolve(directory), "tls", "connection-string");
+  await replaceFile(file, `${connectionString}\n`);
+  return `The event store is ready: what to connect with is in ${file}`;
 }
 
 function stop(server: EventStoreServer): void {
   server.stop().then(
     () => process.exit(0),
     (error: unknown) => {
-      complain(error);
+      complain(`The event store failed: ${messageOf(error)}`);
       process.exit(1);
     },
   );
 }
 
+async function run(): Promise<void> {
+  const settings = parseCommandLine(process.argv.slice(2));
+  if (settings === "help") process.stdout.write(usage);
+  else if (process.connected) await runSupervised(settings);
+  else await runAlone(settings);
+}
+
 try {
-  await start();
+  await run();
 } catch (error) {
-  process.exitCode = 1;
-  if (process.connected) {
-    process.send?.({ failure: messageOf(error) });
-    process.disconnect();
-  } else {
-    complain(error);
-  }
+  const isUsage = error instanceof UsageError;
+  process.exitCode = isUsage ? usageExitCode : 1;
+  complain(isUsage ? `${error.message}\n\n${usage}` : `The event store cannot start: ${messageOf(error)}`);
 }

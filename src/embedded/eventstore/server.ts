@@ -2,13 +2,15 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { GossipService } from "@eventstore/db-client/generated/gossip_grpc_pb.js";
 import { ServerFeaturesService } from "@eventstore/db-client/generated/serverfeatures_grpc_pb.js";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server } from "@grpc/grpc-js";
+import type { Access } from "./access.ts";
 import { createBatchAppendHandler } from "./batchAppendCall.ts";
 import { createCallGuard } from "./callGuard.ts";
 import { openDatabase } from "./database.ts";
 import type { ProposedEvent } from "./event.ts";
 import { clusterOfOne } from "./gossip.ts";
 import { createLinkResolver } from "./links.ts";
+import { type Listener, listen } from "./listener.ts";
 import { type Log, openLog } from "./log.ts";
 import { createStreamMetadata } from "./metadata.ts";
 import { createReadHandler } from "./readCall.ts";
@@ -21,7 +23,6 @@ import { createTail } from "./tail.ts";
 import { writeAhead } from "./writeAhead.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
-const host = "127.0.0.1";
 const farewellMaxMs = 1_000;
 const maxAppendBytes = 1_048_576;
 const maxMessageBytes = 17 * 1024 * 1024;
@@ -29,6 +30,8 @@ const maxMetadataBytes = 64 * 1024;
 
 export type EventStoreServer = {
   readonly port: number;
+  /** For the official client; it holds the password where there is one. */
+  readonly connectionString: string;
   /** Ends every call, finishes the writes that were accepted and closes the database. */
   stop(): Promise<void>;
 };
@@ -37,12 +40,16 @@ type ServerOptions = {
   readonly directory: string;
   /** 0 takes any free port. */
   readonly port: number;
+  readonly access: Access;
   /** Told of what a caller is not to blame for. */
   readonly onFailure: (error: unknown) => void;
+  /** Told why a connection was not let in. */
+  readonly onRefusal: (reason: string) => void;
 };
 
 /** Opens the folder and serves it. Rejects when the folder is unusable or the port is taken. */
-export async function startServer({ directory, port, onFailure }: ServerOptions): Promise<EventStoreServer> {
+export async function startServer(options: ServerOptions): Promise<EventStoreServer> {
+  const { directory, access, onFailure } = options;
   const log = openLog(openDatabase(directory));
   try {
     const metadata = createStreamMetadata(log);
@@ -56,7 +63,7 @@ export async function startServer({ directory, port, onFailure }: ServerOptions)
     const guard = createCallGuard(onFailure);
     const instanceId = randomUUID();
     const server = new Server({
-      interceptors: [writeAhead],
+      interceptors: [...access.interceptors, writeAhead],
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": -1,
       "grpc.max_metadata_size": maxMetadataBytes,
@@ -69,36 +76,39 @@ export async function startServer({ directory, port, onFailure }: ServerOptions)
       batchAppend: guard.duplex(createBatchAppendHandler(writer, maxAppendBytes, onFailure)),
     });
     server.addService(ServerFeaturesService, { getSupportedMethods: guard.unary(async () => supportedMethods()) });
-    const boundPort = await bind(server, port);
-    server.addService(GossipService, { read: guard.unary(async () => clusterOfOne(instanceId, host, boundPort)) });
+    const listener = await listen(options.port, options.onRefusal);
+    const { host, port, address } = listener;
+    server.addService(GossipService, { read: guard.unary(async () => clusterOfOne(instanceId, host, port)) });
+    await admitTo(server, listener, access);
 
     const stop = async () => {
       guard.shutDown();
+      const ended = listener.close();
       await writer.settled();
-      await farewell(server);
+      await farewell(server, ended);
       log.close();
     };
-    return { port: boundPort, stop };
+    return { port, connectionString: access.connectionString(address), stop };
   } catch (error) {
     log.close();
     throw error;
   }
 }
 
-// Lets the last answers and statuses reach their callers, who would otherwise see a broken connection.
-async function farewell(server: Server): Promise<void> {
-  const said = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  await Promise.race([said, pause(farewellMaxMs)]);
-  server.forceShutdown();
+async function admitTo(server: Server, listener: Listener, access: Access): Promise<void> {
+  try {
+    listener.serve(server.createConnectionInjector(access.credentials), await access.admission(listener.port));
+  } catch (error) {
+    await listener.close();
+    throw error;
+  }
 }
 
-function bind(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, boundPort) => {
-      if (error === null) resolve(boundPort);
-      else reject(new Error(`Port ${port} on ${host} cannot be listened on: ${error.message}`, { cause: error }));
-    });
-  });
+// Lets the last answers and statuses reach their callers, who would otherwise see a broken connection.
+async function farewell(server: Server, connectionsEnded: Promise<void>): Promise<void> {
+  server.tryShutdown(() => {});
+  await Promise.race([connectionsEnded, pause(farewellMaxMs)]);
+  server.forceShutdown();
 }
 
 // A store is never quite empty: like its model it begins with an event of its own, which also dates the database.
