@@ -1,8 +1,8 @@
 import type { BatchAppendReq, BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { type CompleteBatch, createBatchAssembly, refusalOf } from "./batchAssembly.ts";
+import { createOutgoing } from "./outgoing.ts";
 import { batchAppended, batchRefused } from "./responses.ts";
-import { encode } from "./streamsDefinition.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteOutcome } from "./writes.ts";
 
@@ -14,11 +14,16 @@ type BatchAppendCall = ServerDuplexStream<BatchAppendReq, Buffer>;
  */
 export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number, onFailure: (error: unknown) => void) {
   return (call: BatchAppendCall): void => {
+    const outgoing = createOutgoing(call);
     let undecided = 0;
     let isEnded = false;
 
+    // Nothing more is taken from a caller who leaves its answers lying.
     const answer = (response: BatchAppendResp) => {
-      if (!call.cancelled && call.writable) call.write(encode(response));
+      const slowness = call.writable ? outgoing.send(response) : undefined;
+      if (slowness === undefined || call.isPaused()) return;
+      call.pause();
+      void slowness.then(() => call.resume());
     };
 
     const endWhenAnswered = () => {

@@ -14,15 +14,20 @@ type Call = ServerWritableStream<unknown, Buffer> | ServerDuplexStream<unknown, 
 
 export function createOutgoing(call: Call): Outgoing {
   const listeners: (() => void)[] = [];
-  let resume: (() => void) | undefined;
+  let slowness: PromiseWithResolvers<void> | undefined;
   let isGone = call.cancelled;
   const leave = () => {
     isGone = true;
-    resume?.();
+    slowness?.resolve();
     for (const listener of listeners.splice(0)) listener();
   };
   for (const ending of ["cancelled", "error", "close"]) call.once(ending, leave);
-  call.on("drain", () => resume?.());
+  // Before it says that it is full, a stream of objects takes so many that large events would be many mebibytes.
+  const accepted = () => {
+    if (call.writableLength > 0) return;
+    slowness?.resolve();
+    slowness = undefined;
+  };
 
   return {
     get isGone() {
@@ -32,10 +37,11 @@ export function createOutgoing(call: Call): Outgoing {
       listeners.push(listener);
     },
     send(message) {
-      if (isGone || call.write(encode(message))) return undefined;
-      return new Promise((resolve) => {
-        resume = resolve;
-      });
+      if (isGone) return undefined;
+      call.write(encode(message), accepted);
+      if (call.writableLength === 0) return undefined;
+      slowness ??= Promise.withResolvers();
+      return slowness.promise;
     },
   };
 }

@@ -27,6 +27,8 @@ const farewellMaxMs = 1_000;
 const maxAppendBytes = 1_048_576;
 const maxMessageBytes = 17 * 1024 * 1024;
 const maxMetadataBytes = 64 * 1024;
+/** More than these wait in the client until one of them has ended. */
+const maxCallsPerConnection = 10_000;
 
 export type EventStoreServer = {
   readonly port: number;
@@ -67,6 +69,7 @@ export async function startServer(options: ServerOptions): Promise<EventStoreSer
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": -1,
       "grpc.max_metadata_size": maxMetadataBytes,
+      "grpc.max_concurrent_streams": maxCallsPerConnection,
     });
     server.addService(streamsDefinition, {
       read: guard.streaming(createReadHandler(reads, subscriptions, createLinkResolver(log, metadata, Date.now))),

@@ -1,6 +1,6 @@
 import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 
-const unsentBytesMax = 256 * 1024;
+const unsentBytesMax = 128 * 1024;
 
 /**
  * Lets a streaming call hand over messages while earlier ones are still on their way to the socket, up to a bound, so
