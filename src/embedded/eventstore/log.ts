@@ -3,7 +3,8 @@ import { LRUCache } from "lru-cache";
 import { noRevision, type ProposedEvent, type RecordedEvent } from "./event.ts";
 
 const headsMax = 50_000;
-const pageBytesMax = 4 * 1024 * 1024;
+/** Each reader holds a page for as long as it is slow. */
+const pageBytesMax = 128 * 1024;
 
 export type Direction = "forwards" | "backwards";
 
