@@ -2,7 +2,7 @@ import pg from "pg";
 import { type Contender, creditsEach, openWallets } from "./contender.ts";
 import { startBaseline, startContender } from "./contenders.ts";
 import { applyLoad, type Measured } from "./load.ts";
-import { reconcile } from "./reconciliation.ts";
+import { NotReconciled, reconcile } from "./reconciliation.ts";
 import { median, table, tenths, whole } from "./table.ts";
 
 const ROUNDS = 3;
@@ -17,10 +17,6 @@ type Round = Measured & Lag;
 /** What the read side had still to show when the last debit was acknowledged, and how long that took it. */
 type Lag = { debitsBehind: number; drainedMs: number };
 type Rounds = Record<Contender["name"], Round[]>;
-
-export class NotReconciled extends Error {
-  override readonly name = "NotReconciled";
-}
 
 /**
  * Both sides in turn, several times over, on one Postgres server: whatever else the machine does meets both of them,

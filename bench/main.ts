@@ -2,14 +2,17 @@ import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startPostgres } from "../src/embedded/postgres.ts";
-import { compareDebits, NotReconciled, type Scenario } from "./debits.ts";
+import { compareDebits, type Scenario } from "./debits.ts";
+import { measureEventStore, soakEventStore } from "./eventstore/measure.ts";
+import { NotReconciled } from "./reconciliation.ts";
 import { measureStarts } from "./startup.ts";
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   hot: { title: "One hot wallet, 64 connections", wallets: 1, goal: 4 },
   spread: { title: "100 wallets, 64 connections", wallets: 100, goal: 1.3 },
 };
-const names = [...Object.keys(scenarios), "startup"];
+const regular = [...Object.keys(scenarios), "startup", "eventstore"];
+const names = [...regular, "soak"];
 
 /** `TMPFS_MAGIC` of linux/magic.h: a folder in memory, where making something durable costs nothing. */
 const IN_MEMORY = 0x01021994;
@@ -42,6 +45,8 @@ const run = async (wanted: readonly string[]): Promise<void> => {
     const chosen = wanted.flatMap((name) => scenarios[name] ?? []);
     if (chosen.length > 0) await debits(chosen, directory);
     if (wanted.includes("startup")) await measureStarts(join(directory, "startup"), write);
+    if (wanted.includes("eventstore")) await measureEventStore(join(directory, "eventstore"), write);
+    if (wanted.includes("soak")) await soakEventStore(join(directory, "soak"), write);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -63,7 +68,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 try {
-  await run(asked.length === 0 ? names : asked);
+  await run(asked.length === 0 ? regular : asked);
 } catch (error) {
   if (!(error instanceof NotReconciled)) throw error;
   write(`\nTHE FIGURES ARE THROWN AWAY: what was acknowledged and what is stored differ.\n${error.message}\n`);

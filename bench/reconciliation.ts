@@ -1,5 +1,10 @@
 import { type Contender, call, creditsEach } from "./contender.ts";
 
+/** What was acknowledged and what is stored differ: the figures of such a run count for nothing. */
+export class NotReconciled extends Error {
+  override readonly name = "NotReconciled";
+}
+
 const DRAIN_MAX_MS = 120_000;
 
 /** A read that waits for the caller's own writes is answered 202 when they take too long; then it is sent again. */

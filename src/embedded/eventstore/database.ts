@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { type Durability, walDurability } from "./durability.ts";
 
 const applicationId = 0x45_46_45_53;
 const schemaVersion = 1;
@@ -30,11 +31,13 @@ const schema = `
 /** The folder cannot be served: in use, damaged, or written by another version. The message is meant for a person. */
 class DatabaseUnusableError extends Error {}
 
+export type Database = { readonly sqlite: DatabaseSync; readonly durability: Durability };
+
 /**
  * Opens the database of `directory`, creating it when there was none, and holds it exclusively until it is closed or
  * the process dies. Throws `DatabaseUnusableError` rather than starting anew beside damaged data.
  */
-export function openDatabase(directory: string): DatabaseSync {
+export function openDatabase(directory: string): Database {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, "events.db");
   if (!existsSync(file)) createDatabase(directory, file);
@@ -44,7 +47,7 @@ export function openDatabase(directory: string): DatabaseSync {
     database = new DatabaseSync(file, { timeout: lockWaitMs });
     configure(database);
     probe(database);
-    return database;
+    return { sqlite: database, durability: walDurability(file) };
   } catch (error) {
     database?.close();
     throw asUnusable(error, file);
@@ -81,7 +84,7 @@ function configure(database: DatabaseSync): void {
   database.exec(`
     pragma locking_mode = exclusive;
     pragma journal_mode = wal;
-    pragma synchronous = full;
+    pragma synchronous = normal;
     pragma wal_autocheckpoint = 4000;
     pragma journal_size_limit = 67108864;
     pragma cache_size = -32768;

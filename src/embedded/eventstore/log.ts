@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { LRUCache } from "lru-cache";
+import type { Database } from "./database.ts";
 import { noRevision, type ProposedEvent, type RecordedEvent } from "./event.ts";
 
 const headsMax = 50_000;
@@ -17,10 +18,17 @@ export type CommittedId = { readonly stream: number | undefined; readonly revisi
 export type WrittenEvents = { readonly streamId: number; readonly revision: number; readonly position: number };
 
 export type Log = {
+  /** Of the last event that is durable; no page goes beyond it. */
   readonly lastPosition: number;
+  /** While committed events are being made durable. Whoever begins to read waits for it, to find nothing in between. */
+  readonly flushing: Promise<void> | undefined;
   head(stream: string): StreamHead;
-  /** Runs `work` in one durable transaction and returns the events it wrote. All or nothing is kept. */
+  /** Runs `work` in one transaction and returns the events it wrote. All or nothing is kept; none is durable yet. */
   transaction(work: () => void): RecordedEvent[];
+  /** Makes durable what transactions wrote: before the next one begins, and before anybody is told of it. */
+  flush(): Promise<void>;
+  /** The same, sooner, while everything else waits. */
+  flushNow(): void;
   /** Writes events with consecutive revisions from `first`; only inside a transaction. */
   write(stream: string, first: number, events: readonly ProposedEvent[]): WrittenEvents;
   eventAt(stream: string, revision: number): RecordedEvent | undefined;
@@ -34,11 +42,14 @@ export type Log = {
 };
 
 /** The one append-only table of all events. Reads and writes are synchronous, so that none sees half a transaction. */
-export function openLog(database: DatabaseSync, now: () => number = Date.now): Log {
-  const statements = prepare(database);
+export function openLog({ sqlite, durability }: Database, now: () => number = Date.now): Log {
+  const statements = prepare(sqlite);
   const heads = new LRUCache<string, StreamHead>({ max: headsMax });
-  let lastPosition = newestPosition(statements);
+  let writtenPosition = newestPosition(statements);
+  let durablePosition = writtenPosition;
   let written: RecordedEvent[] = [];
+
+  let flushing: Promise<void> | undefined;
 
   const head = (stream: string): StreamHead => {
     const cached = heads.get(stream);
@@ -49,29 +60,32 @@ export function openLog(database: DatabaseSync, now: () => number = Date.now): L
   };
 
   const rollback = () => {
-    if (database.isTransaction) database.exec("rollback");
+    if (sqlite.isTransaction) sqlite.exec("rollback");
     heads.clear();
-    lastPosition = newestPosition(statements);
+    writtenPosition = newestPosition(statements);
   };
 
   return {
-    ...pagesOf(statements, head),
+    ...pagesOf(statements, head, () => durablePosition),
     get lastPosition() {
-      return lastPosition;
+      return durablePosition;
+    },
+    get flushing() {
+      return flushing;
     },
     head,
     write(stream, first, events) {
       const streamId = head(stream).id ?? Number(statements.insertStream.run(stream).lastInsertRowid);
       const createdMs = now();
       let revision = first - 1;
-      let position = lastPosition;
+      let position = writtenPosition;
       for (const { id, type, isJson, data, metadata } of events) {
         revision += 1;
         position += 1;
         statements.insertEvent.run(position, streamId, revision, id, type, Number(isJson), createdMs, data, metadata);
         written.push({ id, type, isJson, data, metadata, position, stream, revision, createdMs });
       }
-      lastPosition = position;
+      writtenPosition = position;
       heads.set(stream, { id: streamId, revision });
       return { streamId, revision, position };
     },
@@ -87,17 +101,36 @@ export function openLog(database: DatabaseSync, now: () => number = Date.now): L
         throw error;
       }
     },
-    *recentIds(limit) {
-      for (const row of statements.recentIds.iterate(lastPosition - limit)) yield committedId(row);
+    flush() {
+      flushing = durability.flush().then(() => {
+        durablePosition = writtenPosition;
+        flushing = undefined;
+      });
+      return flushing;
     },
-    close: () => database.close(),
+    flushNow() {
+      durability.flushNow();
+      durablePosition = writtenPosition;
+    },
+    *recentIds(limit) {
+      for (const row of statements.recentIds.iterate(writtenPosition - limit)) yield committedId(row);
+    },
+    close() {
+      sqlite.close();
+      durability.close();
+    },
   };
 }
 
 function pagesOf(
   statements: Statements,
   head: (stream: string) => StreamHead,
+  lastPosition: () => number,
 ): Pick<Log, "eventAt" | "streamPage" | "allPage"> {
+  const durable = (page: RecordedEvent[]) => {
+    const last = lastPosition();
+    return page.some(({ position }) => position > last) ? page.filter(({ position }) => position <= last) : page;
+  };
   const streamPage = (stream: string, from: number, direction: Direction, limit: number) => {
     const { id } = head(stream);
     if (id === undefined) return [];
@@ -105,13 +138,13 @@ function pagesOf(
     return collect(statement.iterate(id, from, limit));
   };
   return {
-    streamPage,
+    streamPage: (...range) => durable(streamPage(...range)),
     eventAt: (stream, revision) =>
       streamPage(stream, revision, "forwards", 1).find((event) => event.revision === revision),
-    allPage: (from, direction, limit) => {
-      const statement = direction === "forwards" ? statements.allForwards : statements.allBackwards;
-      return collect(statement.iterate(from, limit));
-    },
+    allPage: (from, direction, limit) =>
+      direction === "forwards"
+        ? durable(collect(statements.allForwards.iterate(from, limit)))
+        : collect(statements.allBackwards.iterate(Math.min(from, lastPosition()), limit)),
   };
 }
 

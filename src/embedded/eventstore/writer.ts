@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createCommittedIds } from "./committedIds.ts";
 import type { RecordedEvent } from "./event.ts";
 import type { Log } from "./log.ts";
@@ -33,7 +34,9 @@ export function createWriter(
   const committedIds = createCommittedIds(log);
   const apply = createWrites(log, metadata, committedIds);
   const waiting: Waiting[] = [];
-  let onSettled: (() => void)[] = [];
+  const onSettled: (() => void)[] = [];
+  let isDeciding = false;
+  let lastGroupSize = 0;
 
   // Throws before anything is kept or answered.
   const commit = (group: readonly Waiting[]): Committed => {
@@ -59,24 +62,44 @@ export function createWriter(
     }
   };
 
-  const flush = (): void => {
-    for (const { written, answers } of commitOrSplit(waiting.splice(0, groupMax))) {
+  const decideGroup = async (): Promise<void> => {
+    const group = waiting.splice(0, groupMax);
+    const committed = commitOrSplit(group);
+    try {
+      // During a flush the requests of others come in, and make up the next group; a caller who is alone is not kept
+      // waiting for the way to another thread and back.
+      const isAlone = group.length === 1 && lastGroupSize <= 1;
+      lastGroupSize = group.length;
+      if (isAlone) log.flushNow();
+      else await log.flush();
+    } catch (error) {
+      for (const { reject } of [...group, ...waiting.splice(0)]) reject(error);
+      return;
+    }
+    for (const { written, answers } of committed) {
       publish(written);
       for (const answer of answers) answer();
     }
-    if (waiting.length > 0) {
-      setImmediate(flush);
-      return;
+  };
+
+  const decideAll = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      // What arrived in the same turn of the event loop goes together.
+      await nextTurn();
+      await decideGroup();
     }
-    for (const resolve of onSettled) resolve();
-    onSettled = [];
+    isDeciding = false;
+    for (const resolve of onSettled.splice(0)) resolve();
   };
 
   return {
     write: (request) =>
       new Promise((resolve, reject) => {
-        if (waiting.push({ request, resolve, reject }) === 1) setImmediate(flush);
+        waiting.push({ request, resolve, reject });
+        if (isDeciding) return;
+        isDeciding = true;
+        void decideAll();
       }),
-    settled: () => (waiting.length === 0 ? Promise.resolve() : new Promise((resolve) => onSettled.push(resolve))),
+    settled: () => (isDeciding ? new Promise((resolve) => onSettled.push(resolve)) : Promise.resolve()),
   };
 }
