@@ -79,16 +79,20 @@ const metadataEvent = (json: string): ProposedEvent => ({
 function jsonObject(data: Uint8Array): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(Buffer.from(data).toString());
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+    return isObject(value) ? value : {};
   } catch {
     return {};
   }
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 // One malformed key makes all of the metadata void; a number that restricts nothing is passed over.
 function parseRetention(metadata: Record<string, unknown>): Retention {
-  const keys = ["$maxCount", "$maxAge", "$tb", "$cacheControl"];
-  if (keys.some((key) => metadata[key] !== undefined && !Number.isInteger(metadata[key]))) return unrestricted;
+  const numbers = ["$maxCount", "$maxAge", "$tb", "$cacheControl"];
+  if (numbers.some((key) => metadata[key] !== undefined && !Number.isInteger(metadata[key]))) return unrestricted;
+  if (metadata["$acl"] !== undefined && !isAccessList(metadata["$acl"])) return unrestricted;
   const { $maxCount: maxCount, $maxAge: maxAge, $tb: truncateBefore } = metadata;
   const isSoftDeleted = typeof truncateBefore === "number" && truncateBefore >= softDeletedFrom;
   return {
@@ -98,6 +102,13 @@ function parseRetention(metadata: Record<string, unknown>): Retention {
     ...(typeof truncateBefore === "number" && truncateBefore >= 0 && { truncateBefore }),
   };
 }
+
+// Nothing is granted or refused by it here, but it is malformed or not for whoever reads the metadata.
+const isAccessList = (acl: unknown): boolean =>
+  isObject(acl) && ["$r", "$w", "$d", "$mr", "$mw"].every((key) => acl[key] === undefined || isRoles(acl[key]));
+
+const isRoles = (roles: unknown): boolean =>
+  typeof roles === "string" || (Array.isArray(roles) && roles.every((role) => typeof role === "string"));
 
 /** The first revision of a stream that its retention lets be read. */
 export function firstVisible(retention: Retention, lastRevision: number): number {
