@@ -64,7 +64,7 @@ describe("a stream of three thousand events", () => {
 
   test("can be read slowly", async () => {
     const seen: number[] = [];
-    for await (const { event } of under.client.readStream(long, { highWaterMark: 1 })) {
+    for await (const { event } of under.client.readStream(long, {}, { highWaterMark: 1 })) {
       seen.push(Number(event?.revision));
       if (seen.length % 500 === 0) await under.client.appendToStream(freshName(), numbered(0));
     }
