@@ -3,14 +3,13 @@ import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { openAccess } from "./access.ts";
 import { enableLinearRegex } from "./boundedRegex.ts";
 import { parseCommandLine, type Settings, UsageError, usage } from "./commandLine.ts";
-import { sqliteCode } from "./database.ts";
+import { describeFailure, isFatal } from "./failures.ts";
+import { endOrphan, noteSupervised } from "./orphan.ts";
 import { createRefusalReport } from "./refusalReport.ts";
 import { replaceFile } from "./replaceFile.ts";
 import { type EventStoreServer, startServer } from "./server.ts";
 import { credentialsFromSupervisor, obeySupervisor, tellSupervisor } from "./supervised.ts";
 
-/** SQLITE_IOERR, _CORRUPT and _NOTADB: what is in memory can no longer be trusted, a new process recovers from disk. */
-const fatalSqliteCodes: ReadonlySet<number | undefined> = new Set([10, 11, 26]);
 const stopSignals = ["SIGINT", "SIGTERM"];
 const usageExitCode = 2;
 
@@ -19,8 +18,8 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const complain = (line: string) => process.stderr.write(`${line}\n`);
 
 const onFailure = (error: unknown) => {
-  complain(`The event store failed: ${messageOf(error)}`);
-  if (fatalSqliteCodes.has(sqliteCode(error))) process.exit(1);
+  complain(`The event store failed: ${describeFailure(error)}`);
+  if (isFatal(error)) process.exit(1);
 };
 
 async function serve(settings: Settings, isSupervised: boolean): Promise<EventStoreServer> {
@@ -30,6 +29,7 @@ async function serve(settings: Settings, isSupervised: boolean): Promise<EventSt
   setLogVerbosity(logVerbosity.NONE);
   const { directory, port } = settings;
   const credentials = isSupervised ? await credentialsFromSupervisor() : undefined;
+  await endOrphan(directory);
   const access = await openAccess({ mode: settings.access, directory, credentials });
   return startServer({ directory, port, access, onFailure, onRefusal: createRefusalReport(complain) });
 }
@@ -40,6 +40,8 @@ async function runSupervised(settings: Settings): Promise<void> {
   for (const signal of stopSignals) process.on(signal, () => {});
   try {
     const server = await serve(settings, true);
+    // On a full disk it serves without the note, which only matters when its parent is killed.
+    await noteSupervised(settings.directory).catch(() => {});
     obeySupervisor(server, () => stop(server));
   } catch (error) {
     process.exitCode = 1;
@@ -67,14 +69,17 @@ async function announcement({ access, directory }: Settings, { connectionString 
   return `The event store is ready: what to connect with is in ${file}`;
 }
 
-function stop(server: EventStoreServer): void {
-  server.stop().then(
-    () => process.exit(0),
-    (error: unknown) => {
-      complain(`The event store failed: ${messageOf(error)}`);
-      process.exit(1);
-    },
-  );
+function stop(server: EventStoreServer, afterwards = async () => {}): void {
+  server
+    .stop()
+    .then(afterwards)
+    .then(
+      () => process.exit(0),
+      (error: unknown) => {
+        complain(`The event store failed: ${messageOf(error)}`);
+        process.exit(1);
+      },
+    );
 }
 
 async function run(): Promise<void> {

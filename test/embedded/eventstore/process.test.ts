@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startEventStore } from "../../../src/embedded/eventStore.ts";
@@ -54,8 +54,8 @@ test("what the process writes is for its own user's eyes alone, in a folder that
   for (const name of files) expect([name, statSync(join(directory, name)).mode & 0o077]).toEqual([name, 0]);
 });
 
-test("the process ends by itself when its parent is killed, and leaves the folder free", async () => {
-  const directory = directoryOfTest();
+/** A store whose parent is a process of its own, that can be killed. */
+const storeWithParent = async (directory: string) => {
   const script = `
     const { startEventStore } = await import(${JSON.stringify(modulePath)});
     const store = await startEventStore({ directory: ${JSON.stringify(directory)} });
@@ -67,10 +67,51 @@ test("the process ends by itself when its parent is killed, and leaves the folde
   });
   const [pid] = await once(parent.stdout, "data");
   expect(isAlive(Number(pid))).toBe(true);
-  parent.kill("SIGKILL");
-  await expect.poll(() => isAlive(Number(pid)), soon).toBe(false);
+  const killParent = async () => {
+    parent.kill("SIGKILL");
+    await once(parent, "exit");
+  };
+  return { pid: Number(pid), killParent };
+};
+
+test("the process ends by itself when its parent is killed, and leaves the folder free", async () => {
+  const directory = directoryOfTest();
+  const { pid, killParent } = await storeWithParent(directory);
+  await killParent();
+  await expect.poll(() => isAlive(pid), soon).toBe(false);
   const next = await startEventStore({ directory });
   await next.stop();
+});
+
+test("a process that could not notice the end of its parent is ended by the next start on its folder", async () => {
+  const directory = directoryOfTest();
+  const { pid, killParent } = await storeWithParent(directory);
+  process.kill(pid, "SIGSTOP");
+  await killParent();
+  const next = await startEventStore({ directory });
+  onTestFinished(() => next.stop());
+  await expect.poll(() => isAlive(pid), soon).toBe(false);
+  expect((await clientOf(next).appendToStream(freshStream(), numbered(1))).success).toBe(true);
+});
+
+test("a process that is stopped while its parent lives is nobody's orphan", async () => {
+  const directory = directoryOfTest();
+  const store = await startEventStore({ directory });
+  process.kill(store.pid, "SIGSTOP");
+  onTestFinished(() => store.stop());
+  onTestFinished(() => void process.kill(store.pid, "SIGCONT"));
+  await expect(startEventStore({ directory })).rejects.toThrow(/in use by another event store process/);
+  expect(isAlive(store.pid)).toBe(true);
+});
+
+test("an orphan's note that has come to name a stranger's process ends nobody", async () => {
+  const directory = directoryOfTest();
+  const stranger = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+  onTestFinished(() => void stranger.kill());
+  writeFileSync(join(directory, "supervised.pid"), `${stranger.pid} 1\n`);
+  const store = await startEventStore({ directory });
+  onTestFinished(() => store.stop());
+  expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
 });
 
 test("stopping is orderly with subscriptions open, and may be asked for twice", async () => {
