@@ -1,13 +1,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EventStoreDBClient } from "@eventstore/db-client";
+import { EventStoreDBClient, jsonEvent } from "@eventstore/db-client";
 import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
 import { connectTo } from "../../../src/eventstore/connection.ts";
 import type { Store } from "../../../src/eventstore/copy/copying.ts";
 
 /** A store of its own, with a client of it and what a copy needs. */
 export type OwnStore = { server: EmbeddedEventStore; client: EventStoreDBClient; store: Store };
+
+/** A copy that nobody watches, of a store without ledgers. */
+export const how = { ledgerOf: () => undefined, onStep: () => () => undefined };
 
 /** A folder that goes with `stack`. */
 export const folder = async (stack: AsyncDisposableStack): Promise<string> => {
@@ -24,4 +27,13 @@ export const ownStore = async (stack: AsyncDisposableStack, name: string): Promi
   const connection = connectTo(server.url, { appendTimeoutMs: 10_000 });
   stack.defer(() => connection.close());
   return { server, client, store: { name, connection } };
+};
+
+/** So many events of a kilobyte, one after the other into several streams. */
+export const fill = async ({ client }: OwnStore, count: number): Promise<void> => {
+  const padding = "x".repeat(1_000);
+  const appends = Array.from({ length: count }, (_, n) =>
+    client.appendToStream(`order-${n % 7}`, jsonEvent({ type: "Numbered", data: { n, padding } })),
+  );
+  await Promise.all(appends);
 };
