@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { resolve } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type AccessMode, type Credentials, defaultAccessMode } from "./eventstore/accessMode.ts";
@@ -23,38 +25,103 @@ export type EmbeddedEventStore = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export type EventStoreOptions = {
-  readonly directory: string;
+export type EventStoreOptions = (Durable | InMemory) & {
   /** Any free port when absent. */
   readonly port?: number;
-  /** Who else may use it: `same-user` where nothing is said on Linux, `tls` elsewhere. */
+  /** Who else may use it: when absent `same-user` on Linux, `tls` elsewhere. */
   readonly access?: AccessMode;
   /** For access by `tls`, in place of those that are made and kept in the folder. */
   readonly credentials?: Credentials;
-  /** Called each time the process ended by itself or could not be started again; the next attempt follows. */
+  /** Called each time the process ended by itself or could not be started again. */
   readonly onFailure?: (reason: Error) => void;
 };
+
+/** Where the events are kept; the folder is made when there is none. */
+type Durable = { readonly directory: string; readonly memory?: false };
+/** Events that are gone when the store stops. The folder then holds the certificate and password of `tls` only. */
+type InMemory = { readonly memory: true; readonly directory?: string };
 
 /**
  * Starts the embedded event store in a process of its own. When that process dies, another one takes its place on the
  * same port, so that clients recover by themselves; that is tried for as long as it takes, since a full disk or a
- * folder that went away may come right. Rejects when the folder is in use or damaged, or the port is taken.
+ * folder that went away may come right. With its events in memory alone it is not started again: an empty one in its
+ * place would pass for one in which nothing ever happened.
+ *
+ * Rejects when the folder is in use or damaged, or the port is taken.
  */
 export async function startEventStore(options: EventStoreOptions): Promise<EmbeddedEventStore> {
-  const { onFailure } = options;
-  let running = await launch(options, options.port ?? 0);
-  const { port, connectionString } = running;
+  const { access = defaultAccessMode } = options;
+  checkCredentials(access, options.credentials);
+  await using stack = new AsyncDisposableStack();
+  const directory = options.directory ?? (access === "tls" ? await temporaryDirectory(stack) : undefined);
+  const launchAt = (port: number) => launch({ ...options, access, directory }, port);
+  const first = await launchAt(options.port ?? 0);
   const stopping = new AbortController();
-  const { signal } = stopping;
+  const supervision = options.memory
+    ? watch(first, stopping.signal, options.onFailure)
+    : keepRunning(first, () => launchAt(first.port), stopping.signal, options.onFailure);
+  stack.defer(async () => {
+    stopping.abort();
+    await end(supervision.running());
+    await supervision.ended;
+  });
+  const resources = stack.move();
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= resources.disposeAsync();
+    return stopped;
+  };
+  return {
+    url: first.connectionString,
+    get pid() {
+      return supervision.running().pid;
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
 
+function checkCredentials(access: AccessMode, credentials: Credentials | undefined): void {
+  if (credentials === undefined) return;
+  if (access !== "tls") throw new Error("Credentials are asked for with access by tls only.");
+  const { username, password } = credentials;
+  // What Basic authentication can carry.
+  if (username === "" || username.includes(":") || password === "")
+    throw new Error("There must be a username, without a colon, and a password.");
+}
+
+/** For a certificate and a password that nobody keeps. */
+async function temporaryDirectory(stack: AsyncDisposableStack): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "everfold-eventstore-"));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+type Supervision = { running(): Running; readonly ended: Promise<void> };
+
+function watch(running: Running, stopped: AbortSignal, onFailure: EventStoreOptions["onFailure"]): Supervision {
+  const ended = running.exited.then(({ message }) => {
+    if (!stopped.aborted)
+      onFailure?.(new Error(`${message} Its events were in memory alone: it is not started again.`));
+  });
+  return { running: () => running, ended };
+}
+
+function keepRunning(
+  first: Running,
+  relaunch: () => Promise<Running>,
+  stopped: AbortSignal,
+  onFailure: EventStoreOptions["onFailure"],
+): Supervision {
+  let running = first;
   const launchAgain = async (): Promise<Error> => {
     try {
-      running = await launch(options, port);
+      running = await relaunch();
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
     // The order to stop came while it was being started.
-    if (signal.aborted) await end(running);
+    if (stopped.aborted) await end(running);
     return running.exited;
   };
   const supervise = async (): Promise<void> => {
@@ -62,29 +129,15 @@ export async function startEventStore(options: EventStoreOptions): Promise<Embed
     for (let failures = 0; ; ) {
       const startedAt = performance.now();
       const reason = await exited;
-      if (signal.aborted) return;
+      if (stopped.aborted) return;
       onFailure?.(reason);
       failures = performance.now() - startedAt >= stableAfterMs ? 1 : failures + 1;
-      await backOff(failures, signal);
-      if (signal.aborted) return;
+      await backOff(failures, stopped);
+      if (stopped.aborted) return;
       exited = launchAgain();
     }
   };
-
-  const supervision = supervise();
-  const stop = async () => {
-    stopping.abort();
-    await end(running);
-    await supervision;
-  };
-  return {
-    url: connectionString,
-    get pid() {
-      return running.pid;
-    },
-    stop,
-    [Symbol.asyncDispose]: stop,
-  };
+  return { running: () => running, ended: supervise() };
 }
 
 async function backOff(failures: number, signal: AbortSignal): Promise<void> {
@@ -101,9 +154,15 @@ type Running = {
   readonly exited: Promise<Error>;
 };
 
-async function launch(options: EventStoreOptions, port: number): Promise<Running> {
-  const { directory, access = defaultAccessMode, credentials } = options;
-  const child = fork(entry, ["--dir", resolve(directory), "--port", String(port), `--${access}`], {
+type LaunchOptions = Pick<EventStoreOptions, "memory" | "credentials"> & {
+  readonly access: AccessMode;
+  readonly directory: string | undefined;
+};
+
+async function launch({ directory, memory, access, credentials }: LaunchOptions, port: number): Promise<Running> {
+  const folder = directory === undefined ? [] : ["--dir", resolve(directory)];
+  const args = [...folder, "--port", String(port), `--${access}`, ...(memory ? ["--memory"] : [])];
+  const child = fork(entry, args, {
     execPath: process.execPath,
     execArgv: [],
     env: Object.fromEntries(inherited.map((name) => [name, process.env[name]])),

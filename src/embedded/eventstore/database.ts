@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Durability, walDurability } from "./durability.ts";
+import { type Durability, noDurability, walDurability } from "./durability.ts";
 
 const applicationId = 0x45_46_45_53;
 const schemaVersion = 1;
@@ -52,6 +52,13 @@ export function openDatabase(directory: string): Database {
     database?.close();
     throw asUnusable(error, file);
   }
+}
+
+/** A database that is in the memory of this process and nowhere else. */
+export function openMemoryDatabase(): Database {
+  const database = new DatabaseSync(":memory:");
+  database.exec(schema);
+  return { sqlite: database, durability: noDurability };
 }
 
 // The file appears under its name only when it is complete, so that an empty or half-made file always means damage.

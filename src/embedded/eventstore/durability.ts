@@ -51,3 +51,6 @@ export function walDurability(databaseFile: string): Durability {
     },
   };
 }
+
+/** Of a database in memory, which outlasts nothing. */
+export const noDurability: Durability = { flush: async () => {}, flushNow: () => {}, close: () => {} };

@@ -27,11 +27,17 @@ async function serve(settings: Settings, isSupervised: boolean): Promise<EventSt
   process.umask(0o077);
   enableLinearRegex();
   setLogVerbosity(logVerbosity.NONE);
-  const { directory, port } = settings;
+  const { directory, isInMemory, port } = settings;
   const credentials = isSupervised ? await credentialsFromSupervisor() : undefined;
-  await endOrphan(directory);
+  if (!isInMemory) await endOrphan(directory);
   const access = await openAccess({ mode: settings.access, directory, credentials });
-  return startServer({ directory, port, access, onFailure, onRefusal: createRefusalReport(complain) });
+  return startServer({
+    directory: isInMemory ? undefined : directory,
+    port,
+    access,
+    onFailure,
+    onRefusal: createRefusalReport(complain),
+  });
 }
 
 async function runSupervised(settings: Settings): Promise<void> {
@@ -41,7 +47,7 @@ async function runSupervised(settings: Settings): Promise<void> {
   try {
     const server = await serve(settings, true);
     // On a full disk it serves without the note, which only matters when its parent is killed.
-    await noteSupervised(settings.directory).catch(() => {});
+    if (!settings.isInMemory) await noteSupervised(settings.directory).catch(() => {});
     obeySupervisor(server, () => stop(server));
   } catch (error) {
     process.exitCode = 1;

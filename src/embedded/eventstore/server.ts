@@ -6,7 +6,7 @@ import { Server } from "@grpc/grpc-js";
 import type { Access } from "./access.ts";
 import { createBatchAppendHandler } from "./batchAppendCall.ts";
 import { createCallGuard } from "./callGuard.ts";
-import { openDatabase } from "./database.ts";
+import { openDatabase, openMemoryDatabase } from "./database.ts";
 import type { ProposedEvent } from "./event.ts";
 import { clusterOfOne } from "./gossip.ts";
 import { createLinkResolver } from "./links.ts";
@@ -39,7 +39,8 @@ export type EventStoreServer = {
 };
 
 type ServerOptions = {
-  readonly directory: string;
+  /** Undefined keeps the events in memory. */
+  readonly directory: string | undefined;
   /** 0 takes any free port. */
   readonly port: number;
   readonly access: Access;
@@ -52,7 +53,7 @@ type ServerOptions = {
 /** Opens the folder and serves it. Rejects when the folder is unusable or the port is taken. */
 export async function startServer(options: ServerOptions): Promise<EventStoreServer> {
   const { directory, access, onFailure } = options;
-  const log = openLog(openDatabase(directory));
+  const log = openLog(directory === undefined ? openMemoryDatabase() : openDatabase(directory));
   try {
     const metadata = createStreamMetadata(log);
     const tail = createTail(log.lastPosition);
