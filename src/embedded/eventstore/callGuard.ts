@@ -20,15 +20,21 @@ type CallGuard = {
   duplex<Request, Response>(
     handler: (call: ServerDuplexStream<Request, Response>) => void,
   ): handleBidiStreamingCall<Request, Response>;
-  /** Ends the calls that would last for ever, so that clients reconnect elsewhere or later. */
+  /**
+   * Admits nothing new and ends the calls that would last for ever or are still being sent, so that clients reconnect
+   * elsewhere or later. Requests that were received whole are still answered.
+   */
   shutDown(): void;
 };
 
+type Destroyable = { destroy(error: Error): unknown; once(event: string, listener: () => void): unknown };
 type Lasting = { emit(event: "error", error: Error): boolean; once(event: string, listener: () => void): unknown };
 
 /** Turns what a handler throws into a status of its own call, so that no call can take another one with it. */
 export function createCallGuard(onFailure: (error: unknown) => void): CallGuard {
   const lasting = new Set<Lasting>();
+  const receiving = new Set<Destroyable>();
+  let isShutDown = false;
 
   const statusOf = (error: unknown): RpcError => {
     if (error instanceof RpcError) return error;
@@ -41,8 +47,14 @@ export function createCallGuard(onFailure: (error: unknown) => void): CallGuard 
     for (const event of ["finish", "cancelled", "close"]) call.once(event, () => lasting.delete(call));
   };
 
+  const trackRequest = (call: Destroyable) => {
+    receiving.add(call);
+    for (const event of ["end", "close"]) call.once(event, () => receiving.delete(call));
+  };
+
   return {
     unary: (handler) => (call, answer) => {
+      if (isShutDown) return answer(shuttingDown());
       handler(call.request).then(
         (response) => answer(null, response),
         (error: unknown) => answer(statusOf(error)),
@@ -50,6 +62,8 @@ export function createCallGuard(onFailure: (error: unknown) => void): CallGuard 
     },
     // What fails because the caller has gone is nobody's failure, and there is nobody left to tell.
     clientStreaming: (handler) => (call, answer) => {
+      if (isShutDown) return answer(shuttingDown());
+      trackRequest(call);
       handler(call).then(
         (response) => answer(null, response),
         (error: unknown) => {
@@ -58,16 +72,20 @@ export function createCallGuard(onFailure: (error: unknown) => void): CallGuard 
       );
     },
     streaming: (handler) => (call) => {
+      if (isShutDown) return void call.emit("error", shuttingDown());
       track(call);
       handler(call).catch((error: unknown) => {
         if (!call.cancelled) call.emit("error", statusOf(error));
       });
     },
     duplex: (handler) => (call) => {
+      if (isShutDown) return void call.emit("error", shuttingDown());
       track(call);
       handler(call);
     },
     shutDown: () => {
+      isShutDown = true;
+      for (const call of receiving) call.destroy(shuttingDown());
       for (const call of lasting) call.emit("error", shuttingDown());
     },
   };

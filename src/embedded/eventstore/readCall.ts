@@ -11,6 +11,9 @@ import {
   checkpointResponse,
   confirmationResponse,
   eventResponse,
+  firstRevisionResponse,
+  type IdForm,
+  lastRevisionResponse,
   streamNotFoundResponse,
 } from "./readResponses.ts";
 import type { ReadRange, Reads } from "./reads.ts";
@@ -25,7 +28,7 @@ export function createReadHandler(reads: Reads, subscriptions: Subscriptions, re
     const request = readRequest(call.request);
     const outgoing = createOutgoing(call);
     const resolve = request.resolveLinks ? resolveLink : withoutLinks;
-    if (request.count === undefined) await subscribe(request, toSubscriber(outgoing, resolve));
+    if (request.count === undefined) await subscribe(request, toSubscriber(outgoing, resolve, request.idForm));
     else
       await read(
         request,
@@ -53,25 +56,36 @@ export function createReadHandler(reads: Reads, subscriptions: Subscriptions, re
       stream === undefined
         ? reads.all(range, filter === undefined ? undefined : createFilter(filter))
         : reads.stream(stream, range);
+    let isEmpty = true;
     for (const page of pages) {
       for (const event of page) {
-        const slowness = outgoing.send(eventResponse(resolve(event)));
+        isEmpty = false;
+        const slowness = outgoing.send(eventResponse(resolve(event), request.idForm));
         if (slowness !== undefined) await slowness;
         if (outgoing.isGone) return;
       }
       // Appends and other readers get their turn between two pages, however fast this reader is.
       await nextTurn();
     }
+    if (stream !== undefined && request.wantsStreamBounds) await tellBounds(stream, range, isEmpty, outgoing);
+  }
+
+  // A read that found nothing says where the stream begins, unless it was read from there.
+  async function tellBounds(stream: string, range: ReadRange, isEmpty: boolean, outgoing: Outgoing): Promise<void> {
+    const { first, last } = reads.boundsOf(stream);
+    const start = range.from === "start" ? 0 : range.from;
+    if (isEmpty && range.direction === "forwards" && start !== first) await outgoing.send(firstRevisionResponse(first));
+    await outgoing.send(lastRevisionResponse(last));
   }
 }
 
-const toSubscriber = (outgoing: Outgoing, resolve: ResolveLink): Subscriber => ({
+const toSubscriber = (outgoing: Outgoing, resolve: ResolveLink, idForm: IdForm): Subscriber => ({
   get isGone() {
     return outgoing.isGone;
   },
   onGone: outgoing.onGone,
   confirmed: () => outgoing.send(confirmationResponse(randomUUID())),
-  event: (event) => outgoing.send(eventResponse(resolve(event))),
+  event: (event) => outgoing.send(eventResponse(resolve(event), idForm)),
   checkpoint: (position) => outgoing.send(checkpointResponse(position)),
   caughtUp: () => outgoing.send(caughtUpResponse()),
 });

@@ -16,12 +16,14 @@ type StreamState = "present" | "absent" | "tombstoned";
 export type Reads = {
   /** A soft-deleted stream is absent; one that merely lost its events to truncation is present. */
   stateOf(stream: string): StreamState;
+  /** The first revision of a stream that may be read, and its last one. */
+  boundsOf(stream: string): { readonly first: number; readonly last: number };
   /** Pages of a stream's visible events. Events written after the read began are not part of it. */
   stream(stream: string, range: ReadRange): Generator<readonly RecordedEvent[]>;
   /** Pages of all events in commit order. Backwards, the position itself is excluded. */
   all(range: ReadRange, filter: EventFilter | undefined): Generator<readonly RecordedEvent[]>;
-  /** The next stored events of a stream after `revision`, without those that its metadata truncates. */
-  streamAfter(stream: string, revision: number): readonly RecordedEvent[];
+  /** Up to `limit` stored events of a stream after `revision`, without those that its metadata truncates. */
+  streamAfter(stream: string, revision: number, limit?: number): readonly RecordedEvent[];
   /** Tells which events of the stream are young enough to be seen. */
   freshness(stream: string): (event: RecordedEvent) => boolean;
 };
@@ -38,9 +40,13 @@ export function createReads(log: Log, metadata: StreamMetadata, now: () => numbe
     return isAbsent ? "absent" : "present";
   };
 
+  const boundsOf = (stream: string) => {
+    const last = log.head(stream).revision;
+    return { first: firstVisible(metadata.retention(stream), last), last };
+  };
+
   function* stream(name: string, { from, direction, count }: ReadRange) {
-    const last = log.head(name).revision;
-    const first = firstVisible(metadata.retention(name), last);
+    const { first, last } = boundsOf(name);
     const keep = freshness(name);
     const fetch = (next: number, limit: number) =>
       log.streamPage(name, next, direction, limit).filter((event) => event.revision >= first && event.revision <= last);
@@ -68,12 +74,11 @@ export function createReads(log: Log, metadata: StreamMetadata, now: () => numbe
     yield* pages({ start, count, direction, fetch, keep, numberOf: (event) => event.position });
   }
 
-  const streamAfter = (name: string, revision: number) => {
-    const first = firstVisible(metadata.retention(name), log.head(name).revision);
-    return log.streamPage(name, Math.max(first, revision + 1), "forwards", pageSize);
+  const streamAfter = (name: string, revision: number, limit = pageSize) => {
+    return log.streamPage(name, Math.max(boundsOf(name).first, revision + 1), "forwards", limit);
   };
 
-  return { stateOf, stream, all, streamAfter, freshness };
+  return { stateOf, boundsOf, stream, all, streamAfter, freshness };
 }
 
 const startRevision = (from: From, last: number): number => (from === "start" ? 0 : from === "end" ? last : from);

@@ -1,10 +1,12 @@
 import { isUtf8 } from "node:buffer";
+import type { CreateReq } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { StreamIdentifier, UUID } from "@eventstore/db-client/generated/shared_pb.js";
 import type { AppendReq, BatchAppendReq, ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
 import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "./errors.ts";
 import type { ExpectedRevision, ProposedEvent } from "./event.ts";
 import type { FilterRequest } from "./filters.ts";
 import type { Direction } from "./log.ts";
+import type { IdForm } from "./readResponses.ts";
 import type { From } from "./reads.ts";
 
 export type ReadRequest = {
@@ -16,6 +18,9 @@ export type ReadRequest = {
   /** Undefined for a subscription. */
   readonly count: number | undefined;
   readonly filter: FilterRequest | undefined;
+  readonly idForm: IdForm;
+  /** Whether the caller knows the messages that say where a stream begins and ends; older clients do not. */
+  readonly wantsStreamBounds: boolean;
 };
 
 const windowDefault = 32;
@@ -24,7 +29,7 @@ const nilId = "00000000-0000-0000-0000-000000000000";
 const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Unsigned 64-bit numbers beyond every revision all mean the same: past the end. */
-const integer = (text: string): number => Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+export const integer = (text: string): number => Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 
 function streamName(identifier: StreamIdentifier | undefined): string {
   const bytes = Buffer.from(identifier?.getStreamName_asU8() ?? []);
@@ -100,15 +105,28 @@ export function readRequest(message: ReadReq): ReadRequest {
   if (!isSubscription && !options.hasCount()) throw invalidArgument("The read has neither a count nor a subscription.");
   const direction = options.getReadDirection() === 1 ? "backwards" : "forwards";
   if (isSubscription && direction === "backwards") throw invalidArgument("A subscription goes forwards.");
+  if (!options.hasFilter() && !options.hasNoFilter()) throw invalidArgument("The read has neither a filter nor none.");
   const filter = filterRequest(options.getFilter());
   if (filter !== undefined && options.hasStream()) throw invalidArgument("A stream is read without a filter.");
+  const target = readTarget(options);
+  if (target.stream !== undefined && target.from === "end" && !isSubscription && direction === "forwards")
+    throw unknownError("A stream has nothing to read forwards from its end.");
   return {
-    ...readTarget(options),
+    ...target,
     direction,
     resolveLinks: options.getResolveLinks(),
     count: isSubscription ? undefined : integer(options.getCount()),
     filter,
+    idForm: idForm(options.getUuidOption()),
+    wantsStreamBounds: (options.getControlOption()?.getCompatibility() ?? 0) >= 1,
   };
+}
+
+/** The form in which a caller wants the ids of the events that it is sent. */
+export function idForm(option: { hasStructured(): boolean; hasString(): boolean } | undefined): IdForm {
+  if (option?.hasStructured()) return "structured";
+  if (option?.hasString()) return "string";
+  throw invalidArgument("The form of ids is missing.");
 }
 
 function readTarget(options: ReadReq.Options): { readonly stream: string | undefined; readonly from: From } {
@@ -116,16 +134,24 @@ function readTarget(options: ReadReq.Options): { readonly stream: string | undef
   if (stream !== undefined) {
     const name = streamName(stream.getStreamIdentifier());
     if (stream.hasRevision()) return { stream: name, from: integer(stream.getRevision()) };
-    return { stream: name, from: stream.hasEnd() ? "end" : "start" };
+    return { stream: name, from: edge(stream) };
   }
   const all = options.getAll();
   if (all === undefined) throw invalidArgument("The read names neither a stream nor all streams.");
   const position = all.getPosition();
   if (position !== undefined) return { stream: undefined, from: integer(position.getCommitPosition()) };
-  return { stream: undefined, from: all.hasEnd() ? "end" : "start" };
+  return { stream: undefined, from: edge(all) };
 }
 
-function filterRequest(filter: ReadReq.Options.FilterOptions | undefined): FilterRequest | undefined {
+function edge(options: { hasStart(): boolean; hasEnd(): boolean }): "start" | "end" {
+  if (options.hasStart()) return "start";
+  if (options.hasEnd()) return "end";
+  throw invalidArgument("The read does not say where it begins.");
+}
+
+type FilterOptions = ReadReq.Options.FilterOptions | CreateReq.AllOptions.FilterOptions;
+
+export function filterRequest(filter: FilterOptions | undefined): FilterRequest | undefined {
   if (filter === undefined) return undefined;
   const expression = filter.getStreamIdentifier() ?? filter.getEventType();
   if (expression === undefined) throw invalidArgument("The filter is empty.");

@@ -1,5 +1,6 @@
 import { StreamsService } from "@eventstore/db-client/generated/streams_grpc_pb.js";
 import type { Message } from "google-protobuf";
+import { decodeBatchAppend } from "./batchDeadline.ts";
 
 export const encode = (message: Message): Buffer => {
   const bytes = message.serializeBinary();
@@ -12,5 +13,5 @@ const asIs = (encoded: Buffer): Buffer => encoded;
 export const streamsDefinition = {
   ...StreamsService,
   read: { ...StreamsService.read, responseSerialize: asIs },
-  batchAppend: { ...StreamsService.batchAppend, responseSerialize: asIs },
+  batchAppend: { ...StreamsService.batchAppend, requestDeserialize: decodeBatchAppend, responseSerialize: asIs },
 };
