@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { type Acknowledged, lossOf, nothingAcknowledged, openAcknowledged } from "./acknowledged.ts";
 import { type Durability, noDurability, walDurability } from "./durability.ts";
 
 const applicationId = 0x45_46_45_53;
@@ -31,7 +32,11 @@ const schema = `
 /** The folder cannot be served: in use, damaged, or written by another version. The message is meant for a person. */
 class DatabaseUnusableError extends Error {}
 
-export type Database = { readonly sqlite: DatabaseSync; readonly durability: Durability };
+export type Database = {
+  readonly sqlite: DatabaseSync;
+  readonly durability: Durability;
+  readonly acknowledged: Acknowledged;
+};
 
 /**
  * Opens the database of `directory`, creating it when there was none, and holds it exclusively until it is closed or
@@ -44,10 +49,12 @@ export function openDatabase(directory: string): Database {
   let database: DatabaseSync | undefined;
   try {
     checkHeader(file);
+    const loss = lossOf(file);
+    if (loss !== undefined) throw new DatabaseUnusableError(loss);
     database = new DatabaseSync(file, { timeout: lockWaitMs });
     configure(database);
     probe(database);
-    return { sqlite: database, durability: walDurability(file) };
+    return { sqlite: database, durability: walDurability(file), acknowledged: openAcknowledged(file) };
   } catch (error) {
     database?.close();
     throw asUnusable(error, file);
@@ -58,7 +65,7 @@ export function openDatabase(directory: string): Database {
 export function openMemoryDatabase(): Database {
   const database = new DatabaseSync(":memory:");
   database.exec(schema);
-  return { sqlite: database, durability: noDurability };
+  return { sqlite: database, durability: noDurability, acknowledged: nothingAcknowledged };
 }
 
 // The file appears under its name only when it is complete, so that an empty or half-made file always means damage.

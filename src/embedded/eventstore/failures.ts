@@ -1,4 +1,5 @@
 import { sqliteCode } from "./database.ts";
+import { FlushFailedError } from "./durability.ts";
 
 const ioError = 10;
 const corrupt = 11;
@@ -23,6 +24,6 @@ export function describeFailure(error: unknown): string {
 /** Whether what is in memory can no longer be trusted, so that a new process has to recover from what is on disk. */
 export function isFatal(error: unknown): boolean {
   const code = sqliteCode(error);
-  if (code === notADatabase) return true;
+  if (code === notADatabase || error instanceof FlushFailedError) return true;
   return code === ioError && !(error instanceof Error && "errcode" in error && confined.has(error.errcode));
 }

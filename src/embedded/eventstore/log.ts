@@ -42,7 +42,7 @@ export type Log = {
 };
 
 /** The one append-only table of all events. Reads and writes are synchronous, so that none sees half a transaction. */
-export function openLog({ sqlite, durability }: Database, now: () => number = Date.now): Log {
+export function openLog({ sqlite, durability, acknowledged }: Database, now: () => number = Date.now): Log {
   const statements = prepare(sqlite);
   const heads = new LRUCache<string, StreamHead>({ max: headsMax });
   let writtenPosition = newestPosition(statements);
@@ -57,6 +57,11 @@ export function openLog({ sqlite, durability }: Database, now: () => number = Da
     const found = findHead(statements, stream);
     heads.set(stream, found);
     return found;
+  };
+
+  const settle = () => {
+    durablePosition = writtenPosition;
+    acknowledged.record(durablePosition);
   };
 
   const rollback = () => {
@@ -103,14 +108,14 @@ export function openLog({ sqlite, durability }: Database, now: () => number = Da
     },
     flush() {
       flushing = durability.flush().then(() => {
-        durablePosition = writtenPosition;
+        settle();
         flushing = undefined;
       });
       return flushing;
     },
     flushNow() {
       durability.flushNow();
-      durablePosition = writtenPosition;
+      settle();
     },
     *recentIds(limit) {
       for (const row of statements.recentIds.iterate(writtenPosition - limit)) yield committedId(row);
@@ -118,6 +123,7 @@ export function openLog({ sqlite, durability }: Database, now: () => number = Da
     close() {
       sqlite.close();
       durability.close();
+      acknowledged.close();
     },
   };
 }

@@ -51,7 +51,7 @@ async function runSupervised(settings: Settings): Promise<void> {
     obeySupervisor(server, () => stop(server));
   } catch (error) {
     process.exitCode = 1;
-    tellSupervisor({ failure: messageOf(error) });
+    tellSupervisor({ failure: describeFailure(error) });
   }
 }
 
@@ -100,5 +100,5 @@ try {
 } catch (error) {
   const isUsage = error instanceof UsageError;
   process.exitCode = isUsage ? usageExitCode : 1;
-  complain(isUsage ? `${error.message}\n\n${usage}` : `The event store cannot start: ${messageOf(error)}`);
+  complain(isUsage ? `${error.message}\n\n${usage}` : `The event store cannot start: ${describeFailure(error)}`);
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NO_STREAM, START } from "@eventstore/db-client";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -118,31 +118,6 @@ describe("starting", () => {
     const store = await startOn(directoryOfTest());
     const port = portOf(store);
     await expect(startEventStore({ directory: directoryOfTest(), port })).rejects.toThrow(`Port ${port}`);
-  });
-
-  test.each([
-    ["is empty", (file: string) => truncateSync(file, 0)],
-    ["is cut off", (file: string) => truncateSync(file, Math.floor(readFileSync(file).length / 2 / 4096) * 4096)],
-    ["is something else", (file: string) => writeFileSync(file, "not a database ".repeat(10_000))],
-    ["has a broken first page", (file: string) => writeFileSync(file, readFileSync(file).fill(0xa5, 100, 4096))],
-  ])("on a database that %s is refused, and the file is left as it is", async (_, damage) => {
-    const directory = directoryOfTest();
-    const store = await startEventStore({ directory });
-    const client = clientOf(store);
-    for (let n = 0; n < 5; n += 1) await client.appendToStream(`stream-${n}`, numberedUpTo(200));
-    await store.stop();
-    const file = join(directory, "events.db");
-    damage(file);
-    const damaged = readFileSync(file);
-    await expect(startEventStore({ directory })).rejects.toThrow(/events\.db cannot be used/);
-    expect(readFileSync(file).equals(damaged)).toBe(true);
-  });
-
-  test("without the database that a write-ahead log belongs to is refused", async () => {
-    const directory = directoryOfTest();
-    writeFileSync(join(directory, "events.db-wal"), "orphan");
-    await expect(startEventStore({ directory })).rejects.toThrow(/missing/);
-    expect(existsSync(join(directory, "events.db"))).toBe(false);
   });
 
   test("is tried for as long as a folder is ruined, is told each time, and goes well once it is put back", async () => {

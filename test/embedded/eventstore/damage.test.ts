@@ -1,0 +1,152 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { EventStoreDBClient } from "@eventstore/db-client";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startEventStore } from "../../../src/embedded/eventStore.ts";
+import {
+  clientOf,
+  freshDirectory,
+  type Numbered,
+  numbered,
+  numberedUpTo,
+  numbersOf,
+  removeDirectory,
+} from "./storeUnderTest.ts";
+import { startWatchedStore } from "./watchedStore.ts";
+
+const pageBytes = 4_096;
+
+const directoryOfTest = (): string => {
+  const directory = freshDirectory();
+  onTestFinished(() => removeDirectory(directory));
+  return directory;
+};
+
+const databaseIn = (directory: string): string => join(directory, "events.db");
+
+/** A folder that was closed in order, with 1,000 events in each of its streams. */
+async function directoryWith(...streams: string[]): Promise<string> {
+  const directory = directoryOfTest();
+  const store = await startEventStore({ directory });
+  const client = clientOf(store);
+  for (const stream of streams) await client.appendToStream(stream, numberedUpTo(1_000));
+  await store.stop();
+  return directory;
+}
+
+const contentsOf = (directory: string) =>
+  readdirSync(directory)
+    .filter((name) => name.startsWith("events.db"))
+    .map((name) => {
+      const file = join(directory, name);
+      return [name, readFileSync(file).toString("base64")];
+    });
+
+function overwrite(file: string, offset: number, bytes: Uint8Array): void {
+  const descriptor = openSync(file, "r+");
+  writeSync(descriptor, bytes, 0, bytes.length, offset);
+  closeSync(descriptor);
+}
+
+/** Writes over one of the pages that hold the events, the given share of the way through them. */
+function ruinPageOfEvents(directory: string, share: number): void {
+  const database = new DatabaseSync(databaseIn(directory), { readOnly: true });
+  const leaves = database
+    .prepare("select pageno from dbstat where name = 'events' and pagetype = 'leaf' order by path")
+    .all()
+    .map(({ pageno }) => Number(pageno));
+  database.close();
+  for (const name of ["-wal", "-shm"]) rmSync(databaseIn(directory) + name, { force: true });
+  const page = leaves[Math.floor(leaves.length * share)] ?? Number.NaN;
+  overwrite(databaseIn(directory), (page - 1) * pageBytes, Buffer.alloc(pageBytes, 0xa5));
+}
+
+describe("a store is refused, and its files are left as they are, when its database", () => {
+  test.each([
+    ["is empty", (file: string) => truncateSync(file, 0)],
+    ["is cut off", (file: string) => truncateSync(file, 10 * pageBytes)],
+    ["is something else", (file: string) => writeFileSync(file, "not a database ".repeat(10_000))],
+    ["has a broken first page", (file: string) => overwrite(file, 100, Buffer.alloc(pageBytes - 100, 0xa5))],
+  ])("%s", async (_, damage) => {
+    const directory = await directoryWith("order");
+    damage(databaseIn(directory));
+    const before = contentsOf(directory);
+    await expect(startEventStore({ directory })).rejects.toThrow(/events\.db cannot be used/);
+    expect(contentsOf(directory)).toEqual(before);
+  });
+
+  test("has a broken page among its newest events", async () => {
+    const directory = await directoryWith("order");
+    ruinPageOfEvents(directory, 0.5);
+    await expect(startEventStore({ directory })).rejects.toThrow(/events\.db is damaged/);
+  });
+
+  test("is a folder", async () => {
+    const directory = directoryOfTest();
+    mkdirSync(databaseIn(directory));
+    await expect(startEventStore({ directory })).rejects.toThrow(/events\.db cannot be used/);
+  });
+
+  test("is missing while its write-ahead log is there", async () => {
+    const directory = directoryOfTest();
+    writeFileSync(join(directory, "events.db-wal"), "orphan");
+    await expect(startEventStore({ directory })).rejects.toThrow(/missing/);
+    expect(existsSync(databaseIn(directory))).toBe(false);
+  });
+});
+
+describe("a store whose process was killed is refused, and its files are left as they are, when its log", () => {
+  const halfOf = (file: string) => Math.floor(readFileSync(file).length / 2);
+
+  test.each([
+    ["is cut", (log: string) => truncateSync(log, halfOf(log))],
+    ["is broken in the middle", (log: string) => overwrite(log, halfOf(log), Buffer.alloc(64, 0xa5))],
+    ["has a broken beginning", (log: string) => overwrite(log, 0, Buffer.alloc(32, 0xa5))],
+    ["is gone", (log: string) => rmSync(log)],
+  ])("%s", async (_, damage) => {
+    const directory = directoryOfTest();
+    const store = await startEventStore({ directory });
+    const client = clientOf(store);
+    for (let n = 0; n < 20; n += 1) await client.appendToStream("order", numberedUpTo(20));
+    process.kill(store.pid, "SIGKILL");
+    await store.stop();
+    const log = `${databaseIn(directory)}-wal`;
+    damage(log);
+    const before = contentsOf(directory);
+    await expect(startEventStore({ directory })).rejects.toThrow(/although event 401 was acknowledged/);
+    expect(contentsOf(directory)).toEqual(before);
+  });
+});
+
+test("a page that only a later read meets is refused to that reader and told to the operator, and all else goes on", async () => {
+  const directory = await directoryWith("damaged", ...Array.from({ length: 21 }, (_, n) => `whole-${n}`));
+  ruinPageOfEvents(directory, 1 / 44);
+  const store = await startWatchedStore(directory);
+  const client = EventStoreDBClient.connectionString(store.url);
+  onTestFinished(() => client.dispose());
+  for (let reader = 0; reader < 2; reader += 1) {
+    await expect(numbersOf(client.readStream<Numbered>("damaged"))).rejects.toMatchObject({ type: "unknown" });
+  }
+  const subscription = client.subscribeToAll();
+  await expect(
+    (async () => {
+      for await (const _ of subscription);
+    })(),
+  ).rejects.toMatchObject({ type: "unknown" });
+  expect(await numbersOf(client.readStream<Numbered>("whole-7"))).toHaveLength(1_000);
+  expect((await client.appendToStream("whole-7", numbered(1_000))).success).toBe(true);
+  expect(process.kill(store.pid, 0)).toBe(true);
+  expect(await store.stop()).toMatch(/events\.db is damaged/);
+});
