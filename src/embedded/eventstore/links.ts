@@ -9,11 +9,14 @@ export type ResolveLink = (event: RecordedEvent) => ResolvedEvent;
 
 export const withoutLinks: ResolveLink = (event) => ({ event, link: undefined });
 
+// A revision has no more digits than the greatest int64.
+const linkText = /^(\d{1,19})@(.+)$/s;
+
 /** Follows a link by one step. A link whose text names no revision is an event like any other. */
 export function createLinkResolver(log: Log, metadata: StreamMetadata, now: () => number): ResolveLink {
   return (link) => {
     if (link.type !== linkType) return withoutLinks(link);
-    const target = /^(\d+)@(.+)$/s.exec(Buffer.from(link.data).toString());
+    const target = linkText.exec(Buffer.from(link.data).toString());
     const [, revision, stream] = target ?? [];
     if (revision === undefined || stream === undefined) return withoutLinks(link);
     return { event: visibleEvent(stream, Number(revision)), link };
