@@ -52,6 +52,13 @@ test("a subscriber is given the tombstone of its stream before it is told that t
   await expect.poll(() => heard, soon).toEqual(["caught up", "$streamDeleted", "gone"]);
 });
 
+test("a tombstoned stream whose name has no ASCII is named in errors without harm", async () => {
+  const stream = freshStream("日本");
+  await under.client.tombstoneStream(stream);
+  const read = numbersOf(under.client.readStream<Numbered>(stream));
+  await expect(read).rejects.toBeInstanceOf(StreamDeletedError);
+});
+
 test("a regex that backtracks without end does not hold up anyone else", async () => {
   const stream = freshStream(`${"a".repeat(60)}!`);
   await under.client.appendToStream(stream, numbered(1));

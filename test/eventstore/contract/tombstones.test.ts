@@ -50,13 +50,15 @@ describe("tombstoning", () => {
     },
   );
 
-  test.each([STREAM_EXISTS, 0n] as const)(
-    "a stream that was never written to is refused when it is expected at %s",
-    async (expectedRevision) => {
-      const refusal = tombstone(freshName(), expectedRevision);
-      await expect(refusal).rejects.toBeInstanceOf(WrongExpectedVersionError);
-    },
-  );
+  // Here the client passes on the numbers that servers use among themselves.
+  test.each([
+    [STREAM_EXISTS, -4n],
+    [0n, 0n],
+  ] as const)("a stream that was never written to is refused when it is expected at %s", async (expected, number) => {
+    const refusal = tombstone(freshName(), expected);
+    await expect(refusal).rejects.toBeInstanceOf(WrongExpectedVersionError);
+    await expect(refusal).rejects.toMatchObject({ expectedVersion: number, actualVersion: -1n });
+  });
 
   test("a deleted stream is done", async () => {
     const stream = await streamOf(2);
