@@ -13,6 +13,9 @@ import { createLinkResolver } from "./links.ts";
 import { type Listener, listen } from "./listener.ts";
 import { type Log, openLog } from "./log.ts";
 import { createStreamMetadata } from "./metadata.ts";
+import { persistentDefinition } from "./persistent/definition.ts";
+import { createGroups } from "./persistent/groups.ts";
+import { createPersistentService } from "./persistent/service.ts";
 import { createReadHandler } from "./readCall.ts";
 import { createReads } from "./reads.ts";
 import { supportedMethods } from "./serverFeatures.ts";
@@ -64,6 +67,9 @@ export async function startServer(options: ServerOptions): Promise<EventStoreSer
     const subscriptions = createSubscriptions(log, reads, tail);
     const writes = createStreamsWrites(writer, maxAppendBytes);
     const guard = createCallGuard(onFailure);
+    const resolveLink = createLinkResolver(log, metadata, Date.now);
+    const services = { log, reads, metadata, tail, writer, resolveLink, nowMs: () => performance.now(), onFailure };
+    const groups = createGroups(services);
     const instanceId = randomUUID();
     const server = new Server({
       interceptors: [...access.interceptors, writeAhead],
@@ -73,12 +79,13 @@ export async function startServer(options: ServerOptions): Promise<EventStoreSer
       "grpc.max_concurrent_streams": maxCallsPerConnection,
     });
     server.addService(streamsDefinition, {
-      read: guard.streaming(createReadHandler(reads, subscriptions, createLinkResolver(log, metadata, Date.now))),
+      read: guard.streaming(createReadHandler(reads, subscriptions, resolveLink)),
       append: guard.clientStreaming(writes.append),
       delete: guard.unary(writes.delete),
       tombstone: guard.unary(writes.tombstone),
       batchAppend: guard.duplex(createBatchAppendHandler(writer, maxAppendBytes, onFailure)),
     });
+    server.addService(persistentDefinition, createPersistentService(groups, guard, onFailure));
     server.addService(ServerFeaturesService, { getSupportedMethods: guard.unary(async () => supportedMethods()) });
     const listener = await listen(options.port, options.onRefusal);
     const { host, port, address } = listener;
@@ -87,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<EventStoreSer
 
     const stop = async () => {
       guard.shutDown();
+      groups.stop();
       const ended = listener.close();
       await writer.settled();
       await farewell(server, ended);

@@ -3,7 +3,9 @@ import features from "@eventstore/db-client/generated/serverfeatures_pb.js";
 
 const serverVersion = "24.10.0";
 
-const streamsMethods: Readonly<Record<string, readonly string[]>> = {
+type Methods = Readonly<Record<string, readonly string[]>>;
+
+const streamsMethods: Methods = {
   append: [],
   batchappend: ["deadline_duration"],
   read: ["position", "events"],
@@ -11,16 +13,37 @@ const streamsMethods: Readonly<Record<string, readonly string[]>> = {
   tombstone: [],
 };
 
+/** Groups of a stream and groups of all streams. */
+const groupFeatures = ["stream", "all"];
+
+const persistentMethods: Methods = {
+  create: groupFeatures,
+  update: groupFeatures,
+  delete: groupFeatures,
+  read: groupFeatures,
+  getinfo: groupFeatures,
+  list: groupFeatures,
+  replayparked: groupFeatures,
+  restartsubsystem: groupFeatures,
+};
+
+const services: Readonly<Record<string, Methods>> = {
+  "event_store.client.streams.streams": streamsMethods,
+  "event_store.client.persistent_subscriptions.persistentsubscriptions": persistentMethods,
+};
+
 /** What a client may ask of this server; it falls back or refuses by itself what is not named here. */
 export function supportedMethods(): SupportedMethods {
   const supported = new features.SupportedMethods();
   supported.setEventStoreServerVersion(serverVersion);
-  for (const [name, featureNames] of Object.entries(streamsMethods)) {
-    const method = new features.SupportedMethod();
-    method.setServiceName("event_store.client.streams.streams");
-    method.setMethodName(name);
-    method.setFeaturesList([...featureNames]);
-    supported.addMethods(method);
+  for (const [service, methods] of Object.entries(services)) {
+    for (const [name, featureNames] of Object.entries(methods)) {
+      const method = new features.SupportedMethod();
+      method.setServiceName(service);
+      method.setMethodName(name);
+      method.setFeaturesList([...featureNames]);
+      supported.addMethods(method);
+    }
   }
   return supported;
 }

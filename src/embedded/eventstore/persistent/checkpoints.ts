@@ -1,0 +1,95 @@
+import { metastreamOf } from "../event.ts";
+import type { Log } from "../log.ts";
+import type { StreamMetadata } from "../metadata.ts";
+import type { Writer } from "../writer.ts";
+import type { GroupName, GroupSettings } from "./groupConfig.ts";
+import type { Mark } from "./lowWaterMark.ts";
+import { placeFromText, placeText } from "./place.ts";
+import { appendTo, checkpointEvent, checkpointStream, metadataEvent } from "./systemEvents.ts";
+
+const checkpointsKept = 2;
+
+type Cadence = Pick<GroupSettings, "minCheckpointCount" | "maxCheckpointCount" | "checkpointAfterMs">;
+
+/** Whether a checkpoint is worth a write, `progress` events and `elapsedMs` after the one before it. */
+export function isCheckpointDue(progress: number, elapsedMs: number, isTick: boolean, cadence: Cadence): boolean {
+  if (progress < 1) return false;
+  if (progress >= cadence.maxCheckpointCount) return true;
+  return isTick && isWorthWaitingFor(progress, cadence) && elapsedMs >= cadence.checkpointAfterMs;
+}
+
+const isWorthWaitingFor = (progress: number, { minCheckpointCount, checkpointAfterMs }: Cadence): boolean =>
+  progress >= Math.max(1, minCheckpointCount) && checkpointAfterMs > 0;
+
+/** Where the group got to before, or undefined when it was never recorded. */
+export function loadCheckpoint(log: Log, metadata: StreamMetadata, name: GroupName): number | undefined {
+  const stream = checkpointStream(name);
+  if (metadata.retention(stream).isSoftDeleted) return undefined;
+  const event = log.eventAt(stream, log.head(stream).revision);
+  return event && placeFromText(name.source, Buffer.from(event.data).toString().replaceAll('"', ""));
+}
+
+export type Checkpoints = {
+  /** The newest one that is durable. */
+  readonly last: number | undefined;
+  /** Writes one when it is due, unless one is being written; then the next occasion makes up for it. */
+  consider(mark: Mark, isTick: boolean): void;
+  /** Whether time alone will make one due. */
+  isPending(mark: Mark): boolean;
+};
+
+type CheckpointsOptions = {
+  readonly name: GroupName;
+  readonly cadence: Cadence;
+  readonly loaded: number | undefined;
+  readonly metadata: StreamMetadata;
+  readonly writer: Writer;
+  readonly nowMs: () => number;
+  readonly onFailure: (error: unknown) => void;
+};
+
+export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
+  const { name, cadence, metadata, writer, nowMs, onFailure } = options;
+  const stream = checkpointStream(name);
+  let last = options.loaded;
+  let count = 0;
+  let triedAtMs = nowMs();
+  let isWriting = false;
+  let hasFailed = false;
+
+  const write = async ({ sequence }: Mark): Promise<void> => {
+    const hasRetention = metadata.retention(stream).maxCount === checkpointsKept;
+    await Promise.all([
+      hasRetention || appendTo(writer, metastreamOf(stream), metadataEvent({ $maxCount: checkpointsKept })),
+      appendTo(writer, stream, checkpointEvent(placeText(name.source, sequence))),
+    ]);
+  };
+
+  const record = async (mark: Mark): Promise<void> => {
+    isWriting = true;
+    triedAtMs = nowMs();
+    try {
+      await write(mark);
+      last = mark.sequence;
+      count = mark.count;
+      hasFailed = false;
+    } catch (error) {
+      hasFailed = true;
+      onFailure(error);
+    } finally {
+      isWriting = false;
+    }
+  };
+
+  return {
+    get last() {
+      return last;
+    },
+    consider(mark, isTick) {
+      // What the database refused is tried again at its leisure, not with every answer of a consumer.
+      if (isWriting || mark.sequence < 0 || (hasFailed && !isTick)) return;
+      if (isCheckpointDue(mark.count - count, nowMs() - triedAtMs, isTick, cadence)) void record(mark);
+    },
+    isPending: (mark) => isWriting || hasFailed || isWorthWaitingFor(mark.count - count, cadence),
+  };
+}
