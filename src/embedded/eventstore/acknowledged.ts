@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
 /** Remembers beside the database how far it has come, so that a loss that leaves it sound is noticed nonetheless. */
@@ -9,7 +9,6 @@ export type Acknowledged = {
 };
 
 const digits = 16;
-const lockWaitMs = 500;
 
 const recordOf = (databaseFile: string): string => `${databaseFile}-acknowledged`;
 
@@ -37,20 +36,33 @@ export function openAcknowledged(databaseFile: string): Acknowledged {
 /** Of a database that is lost with the process anyway. */
 export const nothingAcknowledged: Acknowledged = { record: () => {}, close: () => {} };
 
-/**
- * Says which loss there is when the database ends before what was acknowledged: to SQLite, a write-ahead log that was
- * cut, damaged or removed merely ended earlier. Looks without changing anything, so that whatever is left can be saved.
- */
-export function lossOf(databaseFile: string): string | undefined {
+/** Says which loss there is when the database ends before what was acknowledged. */
+export function lossIn(database: DatabaseSync, databaseFile: string): string | undefined {
   const acknowledged = recorded(databaseFile);
-  if (acknowledged === undefined) return undefined;
-  const last = lastPosition(databaseFile);
-  if (last >= acknowledged) return undefined;
+  const last = Number(database.prepare("select max(position) as position from events").get()?.["position"] ?? 0);
+  if (acknowledged === undefined || last >= acknowledged) return undefined;
   return (
     `it ends with event ${last}, although event ${acknowledged} was acknowledged: its write-ahead log was cut, ` +
     `damaged or removed. Restore the folder from a backup. To go on without what is lost, remove ` +
     `${recordOf(databaseFile)}.`
   );
+}
+
+/**
+ * The same before the database is opened for writing. To SQLite, a log that was cut, damaged or removed merely ended
+ * earlier, and a writer would take over what is left of it; a reader leaves all as it is, so that it can be saved.
+ */
+export function lossUnopened(databaseFile: string): string | undefined {
+  try {
+    using reader = new DatabaseSync(databaseFile, { readOnly: true });
+    return lossIn(reader, databaseFile);
+  } catch {
+    // Whatever keeps it from being read shows again when it is opened, unless it is a reader's need of room on the disk.
+    return undefined;
+  } finally {
+    // Whoever serves the database holds it alone, and so keeps no such index of its log. The log itself may be theirs.
+    rmSync(`${databaseFile}-shm`, { force: true });
+  }
 }
 
 function recorded(databaseFile: string): number | undefined {
@@ -59,18 +71,5 @@ function recorded(databaseFile: string): number | undefined {
     return /^\d+\n$/.test(text) ? Number(text) : undefined;
   } catch {
     return undefined;
-  }
-}
-
-// A reader recovers the log for itself and, unlike a writer, leaves it as it is when it closes.
-function lastPosition(databaseFile: string): number {
-  const made = ["-wal", "-shm"].map((suffix) => databaseFile + suffix).filter((file) => !existsSync(file));
-  const database = new DatabaseSync(databaseFile, { readOnly: true, timeout: lockWaitMs });
-  try {
-    const position = database.prepare("select max(position) as position from events").get()?.["position"];
-    return typeof position === "number" ? position : 0;
-  } finally {
-    database.close();
-    for (const file of made) rmSync(file, { force: true });
   }
 }

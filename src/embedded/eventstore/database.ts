@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Acknowledged, lossOf, nothingAcknowledged, openAcknowledged } from "./acknowledged.ts";
+import { type Acknowledged, lossIn, lossUnopened, nothingAcknowledged, openAcknowledged } from "./acknowledged.ts";
 import { type Durability, noDurability, walDurability } from "./durability.ts";
 
 const applicationId = 0x45_46_45_53;
@@ -49,16 +49,20 @@ export function openDatabase(directory: string): Database {
   let database: DatabaseSync | undefined;
   try {
     checkHeader(file);
-    const loss = lossOf(file);
-    if (loss !== undefined) throw new DatabaseUnusableError(loss);
+    refuse(lossUnopened(file));
     database = new DatabaseSync(file, { timeout: lockWaitMs });
     configure(database);
     probe(database);
+    refuse(lossIn(database, file));
     return { sqlite: database, durability: walDurability(file), acknowledged: openAcknowledged(file) };
   } catch (error) {
     database?.close();
     throw asUnusable(error, file);
   }
+}
+
+function refuse(reason: string | undefined): void {
+  if (reason !== undefined) throw new DatabaseUnusableError(reason);
 }
 
 /** A database that is in the memory of this process and nowhere else. */

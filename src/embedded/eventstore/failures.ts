@@ -21,6 +21,12 @@ export function describeFailure(error: unknown): string {
   return consequence === undefined ? message : `${message} (${consequence})`;
 }
 
+/** Whether the disk is full or fails, and not what was asked of it is at fault. */
+export function isOfTheDisk(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === ioError || code === full;
+}
+
 /** Whether what is in memory can no longer be trusted, so that a new process has to recover from what is on disk. */
 export function isFatal(error: unknown): boolean {
   const code = sqliteCode(error);

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createCommittedIds } from "./committedIds.ts";
 import type { RecordedEvent } from "./event.ts";
+import { isOfTheDisk } from "./failures.ts";
 import type { Log } from "./log.ts";
 import type { StreamMetadata } from "./metadata.ts";
 import { createWrites, type WriteOutcome, type WriteRequest } from "./writes.ts";
@@ -50,13 +51,14 @@ export function createWriter(
     return { written, answers };
   };
 
-  // A write that the database refuses takes its whole group down; repeated alone, it takes down only itself.
+  // A write that the database refuses takes its whole group down; repeated alone, it takes down only itself. What the
+  // disk refuses it refuses to each of them.
   const commitOrSplit = (group: readonly Waiting[]): readonly Committed[] => {
     try {
       return [commit(group)];
     } catch (error) {
       committedIds.reload();
-      if (group.length > 1) return group.flatMap((one) => commitOrSplit([one]));
+      if (group.length > 1 && !isOfTheDisk(error)) return group.flatMap((one) => commitOrSplit([one]));
       for (const { reject } of group) reject(error);
       return [];
     }

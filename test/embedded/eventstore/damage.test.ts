@@ -46,13 +46,12 @@ async function directoryWith(...streams: string[]): Promise<string> {
   return directory;
 }
 
+/** What the files of the database hold; one that is empty holds as much as one that is not there. */
 const contentsOf = (directory: string) =>
   readdirSync(directory)
     .filter((name) => name.startsWith("events.db"))
-    .map((name) => {
-      const file = join(directory, name);
-      return [name, readFileSync(file).toString("base64")];
-    });
+    .map((name) => [name, readFileSync(join(directory, name)).toString("base64")])
+    .filter(([name, content]) => name === "events.db" || content !== "");
 
 function overwrite(file: string, offset: number, bytes: Uint8Array): void {
   const descriptor = openSync(file, "r+");
