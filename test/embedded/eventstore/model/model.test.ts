@@ -13,7 +13,7 @@ const commands = fc.commands(
   [
     fc.oneof(
       { weight: 24, arbitrary: newAppends },
-      { weight: 16, arbitrary: repeatedAppends },
+      { weight: 20, arbitrary: repeatedAppends },
       { weight: 8, arbitrary: metadataAppends },
       { weight: 6, arbitrary: softDeletions },
       { weight: 2, arbitrary: tombstones },
@@ -22,7 +22,7 @@ const commands = fc.commands(
       { weight: 5, arbitrary: streamSubscriptions },
       { weight: 4, arbitrary: allSubscriptions },
       { weight: 4, arbitrary: resumptions },
-      { weight: 2, arbitrary: restarts },
+      { weight: 1, arbitrary: restarts },
     ),
   ],
   { maxCommands: 40, size: "max" },
@@ -53,7 +53,12 @@ async function freshStore(): Promise<Kept> {
 
 afterAll(() => kept?.node.end());
 
-test("whatever is asked of the store, in whatever order, it answers as the specification says", async () => {
+/** What shrinking may take once something is wrong. */
+const timeout = 600_000;
+
+test("whatever is asked of the store, in whatever order, it answers as the specification says", {
+  timeout,
+}, async () => {
   await fc.assert(fc.asyncProperty(commands, run), { numRuns: 100 });
   await run([]);
   if (kept === undefined) throw new Error("No store is left.");

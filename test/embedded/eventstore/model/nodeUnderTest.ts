@@ -52,7 +52,12 @@ export type NodeUnderTest = Awaited<ReturnType<typeof startNode>>;
  */
 export async function startNode() {
   const directory = freshDirectory();
-  let store = await startEventStore({ directory });
+  let died = Promise.withResolvers<void>();
+  const start = (port: number) => {
+    died = Promise.withResolvers();
+    return startEventStore({ directory, port, onFailure: () => died.resolve() });
+  };
+  let store = await start(0);
   let client = EventStoreDBClient.connectionString(store.url);
   const known: { readonly position: bigint; readonly id: string }[] = [];
 
@@ -77,6 +82,8 @@ export async function startNode() {
       const place = known.findLastIndex((event) => position !== undefined && event.position <= position);
       return place === -1 ? undefined : BigInt(place);
     },
+
+    lastPlace: () => BigInt(known.length - 1),
 
     append: (stream: string, expectedRevision: Expected, events: readonly Proposed[], call: Call) =>
       answer(async () => {
@@ -133,10 +140,13 @@ export async function startNode() {
 
     async restart(how: "killed" | "stopped"): Promise<void> {
       const port = Number(new URL(store.url.replace("esdb:", "http:")).port);
-      if (how === "killed") process.kill(store.pid, "SIGKILL");
+      if (how === "killed") {
+        process.kill(store.pid, "SIGKILL");
+        await died.promise;
+      }
       await store.stop();
       await client.dispose();
-      store = await startEventStore({ directory, port });
+      store = await start(port);
       client = EventStoreDBClient.connectionString(store.url);
     },
 

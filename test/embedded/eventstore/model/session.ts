@@ -21,7 +21,7 @@ import {
 export const slots = ["a", "b", "c"] as const;
 export type Slot = (typeof slots)[number];
 
-/** An append as it was sent, so that it can be sent again. */
+/** An append that was accepted, so that it can be sent again. */
 export type Sent = { readonly stream: string; readonly expected: Expected; readonly events: readonly Proposed[] };
 
 /** What a subscription has to get, and what receives it. */
@@ -61,7 +61,12 @@ export function expectedOf<E extends Expected>(store: Store, stream: string, exp
 }
 
 /** Takes the outcome that agrees with the answer, and checks everything else that follows from it. */
-export async function settle(model: Model, real: Real, outcomes: readonly Outcome[], answer: ObservedAnswer) {
+export async function settle(
+  model: Model,
+  real: Real,
+  outcomes: readonly Outcome[],
+  answer: ObservedAnswer,
+): Promise<void> {
   const outcome = outcomes.find(({ answer: allowed }) => agree(allowed, answer));
   if (outcome === undefined) expect(answer).toEqual(outcomes.map(({ answer }) => answer));
   else await proceed(model, real, outcome.store);

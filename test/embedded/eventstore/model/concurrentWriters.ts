@@ -1,0 +1,127 @@
+import { randomUUID } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { CancelledError } from "@eventstore/db-client";
+import { isUnavailable } from "../storedEvents.ts";
+import type { Attempt, Batch, History, Snapshot } from "./concurrentHistory.ts";
+import { follow } from "./follower.ts";
+import type { Call, NodeUnderTest } from "./nodeUnderTest.ts";
+import { type Expected, noRevision, type Proposed } from "./specification.ts";
+
+/** An append: a number is the distance from the last revision that this writer was told of. */
+export type Step = {
+  readonly stream: string;
+  readonly expected: Exclude<Expected, bigint> | number;
+  readonly events: number;
+  /** Sent once more at the same time, as impatient callers do. */
+  readonly isDoubled: boolean;
+  /** Sent again, for as long as it takes, when there was no answer. */
+  readonly isRepeated: boolean;
+};
+
+/** The server is killed so many turns of the event loop after so many calls. */
+export type Kill = { readonly calls: number; readonly turns: number };
+
+const snapshotsMax = 4;
+
+/** Has each writer do its steps one after the other and all writers at once, and tells what they saw. */
+export async function historyOf(
+  node: NodeUnderTest,
+  writers: readonly (readonly Step[])[],
+  kill: Kill | undefined,
+): Promise<History> {
+  await node.commits();
+  const base = node.lastPlace();
+  const attempts: Attempt[] = [];
+  const snapshots: Snapshot[] = [];
+  let time = 0;
+  let isWriting = true;
+  let restarted: Promise<void> | undefined;
+
+  const now = () => {
+    time += 1;
+    return time;
+  };
+
+  const killAndStart = async ({ turns }: Kill) => {
+    for (let turn = 0; turn < turns; turn += 1) await nextTurn();
+    await node.restart("killed");
+  };
+
+  const send = async (batch: Batch, events: readonly Proposed[], how: Call, isRepeated: boolean) => {
+    for (;;) {
+      const calledAt = now();
+      const answering = answeredOrNot(node.append(batch.stream, batch.expected, events, how));
+      if (attempts.length === kill?.calls) restarted ??= killAndStart(kill);
+      const answer = await answering;
+      attempts.push({ batch, calledAt, answer: answer && { ...answer, at: now() } });
+      if (answer !== undefined) return answer;
+      // Nothing else makes a server go away.
+      if (restarted === undefined) throw new Error("The server went away by itself.");
+      await restarted;
+      if (!isRepeated) return undefined;
+    }
+  };
+
+  const write = async (steps: readonly Step[], how: Call) => {
+    const heads = new Map<string, bigint | undefined>();
+    for (const { stream, expected, events: count, isDoubled, isRepeated } of steps) {
+      const events = Array.from({ length: count }, newEvent);
+      const batch = { stream, expected: resolved(expected, heads.get(stream)), ids: events.map(({ id }) => id) };
+      const copies = isDoubled ? [batch, batch] : [batch];
+      for (const answer of await Promise.all(copies.map((copy) => send(copy, events, how, isRepeated)))) {
+        if (answer?.kind === "accepted") heads.set(stream, answer.revision);
+        if (answer?.kind === "wrongExpectedRevision") heads.set(stream, answer.current);
+      }
+    }
+  };
+
+  const read = async () => {
+    while (isWriting && snapshots.length < snapshotsMax) {
+      const calledAt = now();
+      const range = {
+        from: base,
+        direction: "forwards",
+        maxCount: Number.MAX_SAFE_INTEGER,
+        resolvesLinks: false,
+      } as const;
+      const seen = await answeredOrNot(node.readAll(range));
+      const ids = seen?.slice(1).map(({ event }) => event?.id ?? "");
+      if (ids === undefined) await restarted;
+      else snapshots.push({ calledAt, at: now(), ids });
+    }
+  };
+
+  const follower = follow(node, base, () => restarted);
+  const reading = read();
+  await Promise.all(writers.map((steps, index) => write(steps, index % 2 === 0 ? "batch" : "alone")));
+  isWriting = false;
+  await reading;
+  await restarted;
+  const committed = (await node.commits()).map(({ id, stream, revision, place }) => ({
+    id: id ?? "",
+    stream,
+    revision,
+    position: node.positionAt(place).commit,
+  }));
+  return { attempts, snapshots, committed, followed: await follower.until(committed.at(-1)?.id) };
+}
+
+function newEvent(): Proposed {
+  return { id: randomUUID(), type: "Written", isJson: true, data: {}, metadata: undefined };
+}
+
+function resolved(expected: Step["expected"], head = noRevision): Expected {
+  if (typeof expected !== "number") return expected;
+  const revision = head + BigInt(expected);
+  return revision < 0n ? "no_stream" : revision;
+}
+
+// A call that is still waiting when the client of the killed server is let go of was not answered either.
+async function answeredOrNot<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isUnavailable(error) || error instanceof CancelledError) return undefined;
+    throw error;
+  }
+}
