@@ -10,8 +10,11 @@ import { memberAddition } from "./commands/workspaceMembership.ts";
 import { type Config, ConfigError, environment, readConfig } from "./config.ts";
 import { aggregates } from "./domain/aggregates.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
+import { checkpointsOfAll } from "./eventstore/checkpoints.ts";
 import { type Codec, eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
+import { refuseForeign } from "./eventstore/foreignCheckpoints.ts";
+import { type EventStore, EventStoreUnavailable } from "./eventstore/store.ts";
 import { type Followers, startFollowers } from "./followers.ts";
 import { accountRoutes } from "./http/accounts.ts";
 import { billingRoutes } from "./http/billing.ts";
@@ -63,6 +66,7 @@ export const start = async (config: Config, destination: LogDestination = standa
   const backends: Backends = { ...endpoints, masterKey };
   const store = eventStoreDb({ url: backends.eventStoreUrl });
   stack.defer(() => store.close());
+  await refuseForeignCheckpoints(pool, store);
   const vault = keyVault({ pool, masterKey: backends.masterKey });
   const codec = eventCodec(vault);
   const handler = commandHandler({
@@ -83,6 +87,16 @@ export const start = async (config: Config, destination: LogDestination = standa
     : { url: undefined, routes: [], untilReady: readiness({ pool, store, followers }).untilReady };
   const resources = stack.move();
   return { ...served, handler, stop: () => resources.disposeAsync() };
+};
+
+/** An event store that is away says nothing: projections and reactions look again before they go on. */
+const refuseForeignCheckpoints = async (pool: Pool, store: EventStore): Promise<void> => {
+  const names = projections.map(({ name }) => name);
+  try {
+    await refuseForeign(store, await checkpointsOfAll(pool, names));
+  } catch (error) {
+    if (!(error instanceof EventStoreUnavailable)) throw error;
+  }
 };
 
 type Within = {

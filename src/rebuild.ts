@@ -2,19 +2,25 @@ import { parseArgs } from "node:util";
 import { type Options, Presets, SingleBar } from "cli-progress";
 import { joinBackends } from "./backends.ts";
 import { environment, readConfig } from "./config.ts";
+import { checkpointsOfAll, forgetReactions } from "./eventstore/checkpoints.ts";
 import { eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
+import { foreign } from "./eventstore/foreignCheckpoints.ts";
+import type { EventStore } from "./eventstore/store.ts";
+import { forgetKeptCommands } from "./platform/commandMemory.ts";
 import { keyVault } from "./platform/keyVault.ts";
 import { createLog } from "./platform/log.ts";
 import { openMasterKey } from "./platform/masterKey.ts";
 import { migrate } from "./platform/migrations.ts";
-import { openPool, type Role } from "./platform/postgres.ts";
+import { openPool, type Pool, type Role, transaction } from "./platform/postgres.ts";
 import { projections } from "./projections/all.ts";
 import { rebuild } from "./projections/rebuild.ts";
 
 const known = projections.map(({ name }) => name);
 const usage = `Usage: npm run rebuild [name]    all projections, or one of ${known.join(", ")}
 Fills them anew from the events, beside the live rows, which serve until they are exchanged. Works while Everfold runs.
+Where Postgres does not belong to the event store any more, because that was moved or put back, all that Postgres keeps
+of positions in it is made anew as well: all projections, and reactions begin with the first event again.
 `;
 
 /** One for the lease and the copies, one for the exchange, one for keys. */
@@ -51,6 +57,7 @@ const run = async (names: readonly string[], signal: AbortSignal): Promise<void>
   const masterKey = await openMasterKey(api, { given: config.ENCRYPTION_MASTER_KEY, dataDir: config.DATA_DIR });
   const codec = eventCodec(keyVault({ pool: api, masterKey }));
   const options = { store, codec, projections, log, pool: pool("everfold_projector") };
+  await beginAnewWhereForeign({ ...options, api, names });
 
   for (const projection of projections.filter(({ name }) => names.includes(name))) {
     const progress = progressOf(projection.name);
@@ -61,6 +68,18 @@ const run = async (names: readonly string[], signal: AbortSignal): Promise<void>
       progress.stop();
     }
   }
+};
+
+type Backends = { store: EventStore; pool: Pool; api: Pool; names: readonly string[] };
+
+/** Last of all the projections get their new checkpoints: until then every start finds out again. */
+const beginAnewWhereForeign = async ({ store, pool, api, names }: Backends): Promise<void> => {
+  const reason = await foreign(store, await checkpointsOfAll(pool, known));
+  if (reason === undefined) return;
+  if (names.length < known.length) throw new Error(`${reason}. All projections have to be rebuilt: npm run rebuild`);
+  process.stderr.write(`${reason}.\nAll that Postgres keeps of positions in it is made anew.\n`);
+  await forgetKeptCommands(api);
+  await transaction(pool, forgetReactions);
 };
 
 const progressOf = (name: string) => {

@@ -1,11 +1,17 @@
-import { query, type Transaction } from "../platform/postgres.ts";
-import { sql } from "../platform/sql.ts";
+import { type Pool, query, type Transaction } from "../platform/postgres.ts";
+import { type Sql, sql } from "../platform/sql.ts";
+import type { StoredEvent } from "./store.ts";
 
-/** How far one version of a subscriber has come: everything up to `position` (inclusive) is dealt with. */
-export type Checkpoint = {
+/** An event, and where it stands in its event store. */
+export type LastEvent = Pick<StoredEvent, "stream" | "revision" | "id" | "position">;
+
+/** Everything up to `position` (inclusive) is dealt with; `last` is the newest event of it, where one is known. */
+export type Reached = { position: bigint; last: LastEvent | undefined };
+
+/** How far one version of a subscriber has come. */
+export type Checkpoint = Reached & {
   subscriber: string;
   version: number;
-  position: bigint;
   /** How often a rebuild has exchanged its rows. */
   generation: number;
 };
@@ -18,33 +24,80 @@ export class CheckpointsMoved extends Error {
 export const checkpointsOf = async (
   connection: Transaction,
   subscribers: readonly string[],
-): Promise<ReadonlyMap<string, Checkpoint>> => {
+): Promise<ReadonlyMap<string, Checkpoint>> => found(connection, sql`projection = any(${subscribers}::text[])`);
+
+const reactionPrefix = "reaction:";
+/** What a reaction is called among all who have checkpoints. */
+export const reactionSubscriber = (name: string): string => reactionPrefix + name;
+
+/** Those of these projections, and of all reactions there ever were. */
+export const checkpointsOfAll = async (
+  connection: Pool,
+  projections: readonly string[],
+): Promise<Iterable<Checkpoint>> => {
+  const which = sql`projection = any(${projections}::text[]) or starts_with(projection, ${reactionPrefix})`;
+  return (await found(connection, which)).values();
+};
+
+/** By subscriber; of several versions the newest. */
+const found = async (connection: Pool | Transaction, which: Sql): Promise<ReadonlyMap<string, Checkpoint>> => {
   const rows = await query<Stored>(
     connection,
-    sql`select projection, version, position::text, generation from runtime.checkpoints
-      where projection = any(${subscribers}::text[]) order by version`,
+    sql`select projection, version, position::text, generation, last_stream, last_revision::text, last_event_id,
+        last_position::text
+      from runtime.checkpoints where ${which} order by version`,
   );
   return new Map(rows.map((row) => [row.projection, checkpoint(row)]));
 };
 
-type Stored = { projection: string; version: number; position: string; generation: number };
-const checkpoint = ({ projection, version, position, generation }: Stored): Checkpoint => ({
-  subscriber: projection,
-  version,
-  position: BigInt(position),
-  generation,
+type Stored = { projection: string; version: number; position: string; generation: number } & (
+  | { last_stream: string; last_revision: string; last_event_id: string; last_position: string }
+  | { last_stream: null; last_revision: null; last_event_id: null; last_position: null }
+);
+const checkpoint = (row: Stored): Checkpoint => ({
+  subscriber: row.projection,
+  version: row.version,
+  position: BigInt(row.position),
+  generation: row.generation,
+  last:
+    row.last_stream === null
+      ? undefined
+      : {
+          stream: row.last_stream,
+          revision: BigInt(row.last_revision),
+          id: row.last_event_id,
+          position: BigInt(row.last_position),
+        },
 });
 
-/** Begins at `position`, unless a checkpoint of this version is there. */
-export const beginAt = async (
+/** Begins with the first event of all, unless a checkpoint of this version is there. */
+export const begin = async (
   connection: Transaction,
-  { subscriber, version, position }: Omit<Checkpoint, "generation">,
+  { subscriber, version }: Pick<Checkpoint, "subscriber" | "version">,
 ): Promise<void> => {
   await query(
     connection,
-    sql`insert into runtime.checkpoints (projection, version, position) values (${subscriber}, ${version}, ${position})
+    sql`insert into runtime.checkpoints (projection, version, position) values (${subscriber}, ${version}, -1)
       on conflict do nothing`,
   );
+};
+
+/**
+ * Takes checkpoints back to the last event: what was passed over since is passed over again. An event store put back to
+ * an older copy may have got other events there.
+ */
+export const backToLastEvent = async (connection: Transaction, subscribers: readonly string[]): Promise<void> => {
+  await query(
+    connection,
+    sql`update runtime.checkpoints set position = last_position
+      where projection = any(${subscribers}::text[]) and position > last_position`,
+  );
+};
+
+/** All reactions begin with the first event again, those included that were parked. */
+export const forgetReactions = async (connection: Transaction): Promise<void> => {
+  await query(connection, sql`delete from runtime.parked_events where starts_with(projection, ${reactionPrefix})`);
+  await query(connection, sql`delete from runtime.checkpoints where starts_with(projection, ${reactionPrefix})`);
 };
 
 /**
@@ -53,10 +106,17 @@ export const beginAt = async (
  *
  * @throws CheckpointsMoved
  */
-export const advance = async (connection: Transaction, known: readonly Checkpoint[], to: bigint): Promise<void> => {
+export const advance = async (connection: Transaction, known: readonly Checkpoint[], to: Reached): Promise<void> => {
   const moved = await query(
     connection,
-    sql`update runtime.checkpoints as c set position = greatest(c.position, ${to}::bigint), updated_at = now()
+    sql`update runtime.checkpoints as c
+      set position = greatest(c.position, ${to.position}::bigint), updated_at = now(),
+        (last_stream, last_revision, last_event_id, last_position) = (
+          select * from (values
+            (c.last_stream, c.last_revision, c.last_event_id, c.last_position),
+            (${to.last?.stream ?? null}::text, ${to.last?.revision ?? null}::bigint, ${to.last?.id ?? null}::uuid,
+              ${to.last?.position ?? null}::bigint)
+          ) as event (stream, revision, id, position) order by position desc nulls last limit 1)
       from unnest(
         ${known.map(({ subscriber }) => subscriber)}::text[], ${known.map(({ version }) => version)}::integer[],
         ${known.map(({ position }) => position)}::bigint[], ${known.map(({ generation }) => generation)}::integer[]
@@ -66,18 +126,4 @@ export const advance = async (connection: Transaction, known: readonly Checkpoin
       returning c.projection`,
   );
   if (moved.length !== known.length) throw new CheckpointsMoved("another process has moved a checkpoint");
-};
-
-/** Events were dealt with that the event store does not have: it was put back to an older state. */
-class CheckpointAheadOfStore extends Error {
-  override readonly name = "CheckpointAheadOfStore";
-}
-
-/** DR-12: going on from there would skip events. @throws CheckpointAheadOfStore */
-export const refuseAhead = ({ subscriber, position }: Checkpoint, head: bigint): void => {
-  if (position <= head) return;
-  throw new CheckpointAheadOfStore(
-    `${subscriber} has come to position ${position}, but the event store ends at ${head}: it seems to be an older ` +
-      "copy. Put back the right one, or rebuild the projections from this one: npm run rebuild",
-  );
 };

@@ -9,7 +9,7 @@ import {
   StreamNotFoundError,
 } from "@eventstore/db-client";
 import type { ProposedEvent } from "./batchAppend.ts";
-import { connectTo, isUnavailability } from "./connection.ts";
+import { type Connection, connectTo, isUnavailability } from "./connection.ts";
 import { followOver, storedEvent } from "./follow.ts";
 import { type EventStore, EventStoreUnavailable, type NewEvent } from "./store.ts";
 
@@ -22,38 +22,7 @@ const readSilenceMs = 5_000;
 export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): Promise<void> } => {
   const connection = connectTo(url, { appendTimeoutMs });
 
-  /** Runs a read on a connection that stands, and says in the port's words when it does not any more. */
-  async function* reading<T>(open: (client: EventStoreDBClient) => StreamingRead<T>): AsyncGenerator<T> {
-    const client = await connection.client();
-    const events = open(client);
-    let silence: NodeJS.Timeout | undefined;
-    const listen = () => {
-      clearTimeout(silence);
-      silence = setTimeout(
-        () => events.destroy(new EventStoreUnavailable("the event store went silent")),
-        readSilenceMs,
-      );
-    };
-    try {
-      listen();
-      for await (const event of events.iterator({ destroyOnReturn: false })) {
-        clearTimeout(silence);
-        yield event;
-        listen();
-      }
-    } catch (error) {
-      if (error instanceof StreamNotFoundError) return;
-      if (!isUnavailability(error)) throw error;
-      connection.failed(client);
-      throw new EventStoreUnavailable("the event store cannot be read", { cause: error });
-    } finally {
-      clearTimeout(silence);
-      // A call whose answers stay unread never ends, and the client keeps it for good: what has come in is let through.
-      void events.cancel().catch(() => undefined);
-      events.resume();
-    }
-  }
-
+  const reading = <T>(open: (client: EventStoreDBClient) => StreamingRead<T>) => readingOver(connection, open);
   const readStream = (stream: string, options: ReadStreamOptions) =>
     reading((client) => client.readStream(stream, options));
 
@@ -74,6 +43,17 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
       const newest = reading((client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }));
       return (await first(newest, ({ event }) => event?.position?.commit)) ?? -1n;
     },
+    async newest() {
+      const backwards = reading((client) => client.readAll({ direction: BACKWARDS, fromPosition: END }));
+      for await (const { event } of backwards) if (event && isOurs(event)) return storedEvent(event);
+      return undefined;
+    },
+    async at(position) {
+      const fromPosition = { commit: position, prepare: position };
+      const found = reading((client) => client.readAll({ direction: FORWARDS, fromPosition, maxCount: 1 }));
+      const event = await first(found, ({ event }) => event);
+      return event?.position?.commit === position && isOurs(event) ? storedEvent(event) : undefined;
+    },
     async isReachable() {
       try {
         await this.head();
@@ -87,6 +67,41 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
     close: () => connection.close(),
   };
 };
+
+/** Runs a read on a connection that stands, and says in the port's words when it does not any more. */
+async function* readingOver<T>(
+  connection: Connection,
+  open: (client: EventStoreDBClient) => StreamingRead<T>,
+): AsyncGenerator<T> {
+  const client = await connection.client();
+  const events = open(client);
+  let silence: NodeJS.Timeout | undefined;
+  const listen = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => events.destroy(new EventStoreUnavailable("the event store went silent")), readSilenceMs);
+  };
+  try {
+    listen();
+    for await (const event of events.iterator({ destroyOnReturn: false })) {
+      clearTimeout(silence);
+      yield event;
+      listen();
+    }
+  } catch (error) {
+    if (error instanceof StreamNotFoundError) return;
+    if (!isUnavailability(error)) throw error;
+    connection.failed(client);
+    throw new EventStoreUnavailable("the event store cannot be read", { cause: error });
+  } finally {
+    clearTimeout(silence);
+    // A call whose answers stay unread never ends, and the client keeps it for good: what has come in is let through.
+    void events.cancel().catch(() => undefined);
+    events.resume();
+  }
+}
+
+/** Not one of the store's own. */
+const isOurs = ({ streamId }: { streamId: string }): boolean => !streamId.startsWith("$");
 
 const proposed = ({ id, type, data, metadata }: NewEvent): ProposedEvent => ({
   id,

@@ -34,6 +34,10 @@ export type EventStore = {
   last(stream: string): Promise<StoredEvent | undefined>;
   /** The commit position of the newest event of the whole store; -1 when it is empty. */
   head(): Promise<bigint>;
+  /** The newest event of the whole store. */
+  newest(): Promise<StoredEvent | undefined>;
+  /** What stands at a position of the whole store. */
+  at(position: bigint): Promise<StoredEvent | undefined>;
   /**
    * Everything after `after` (exclusive; -1 for all) in streams of these categories, in commit order, for ever.
    * Reconnects by itself from the last item given; ends only when `signal` is aborted. `onDisconnect` hears when that

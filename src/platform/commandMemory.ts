@@ -118,20 +118,40 @@ const keepCommands = async (
   );
 };
 
+/** Everything, of every stream: the ledgers' events say it all again. */
+export const forgetKeptCommands = async (pool: Pool): Promise<void> => {
+  await forgetInSlices(() =>
+    query(
+      pool,
+      sql`delete from runtime.stream_snapshots where stream in (
+        select stream from runtime.stream_snapshots limit ${forgetRowsMax}) returning 1`,
+    ),
+  );
+  await forgetInSlices(() =>
+    query(
+      pool,
+      sql`delete from runtime.command_results where (stream, command_id) in (
+        select stream, command_id from runtime.command_results limit ${forgetRowsMax}) returning 1`,
+    ),
+  );
+};
+
 const forgetRowsMax = 10_000;
 
 /** A statement each: all rows of a long ledger at once could take longer than a statement may. */
-const forgetCommands = async (connection: Transaction, stream: string): Promise<void> => {
-  for (;;) {
-    const rows = await query(
+const forgetInSlices = async (forgetSome: () => Promise<readonly unknown[]>): Promise<void> => {
+  while ((await forgetSome()).length === forgetRowsMax);
+};
+
+const forgetCommands = (connection: Transaction, stream: string): Promise<void> =>
+  forgetInSlices(() =>
+    query(
       connection,
       sql`delete from runtime.command_results where stream = ${stream} and command_id in (
         select command_id from runtime.command_results where stream = ${stream} limit ${forgetRowsMax})
         returning 1`,
-    );
-    if (rows.length < forgetRowsMax) return;
-  }
-};
+    ),
+  );
 
 /** A snapshot says that every command up to it is here: it must not be built on rows that were dropped meanwhile. */
 const stillThere = async (connection: Transaction, stream: string, commandId: string): Promise<void> => {

@@ -1,4 +1,4 @@
-import type { Checkpoint } from "../eventstore/checkpoints.ts";
+import type { Checkpoint, Reached } from "../eventstore/checkpoints.ts";
 import type { ParkedEvent } from "../eventstore/parkedEvents.ts";
 import { backoffMs } from "../eventstore/subscriber.ts";
 import { pause } from "../platform/lease.ts";
@@ -23,7 +23,7 @@ type Options = {
   batchMax: number;
   signal: AbortSignal;
   /** Moves the checkpoints, in the transaction of the rows and before them: their locks keep others out. */
-  advance: (connection: Transaction, known: readonly Checkpoint[], to: bigint) => Promise<void>;
+  advance: (connection: Transaction, known: readonly Checkpoint[], to: Reached) => Promise<void>;
   onPoison: (poison: readonly ParkedEvent[]) => void;
 };
 
@@ -36,7 +36,7 @@ export const committer = (options: Options): Committer => {
   const commitPart = async (part: Batch): Promise<void> => {
     const poison = await withRetries(options, followers, part);
     options.onPoison(poison);
-    followers = followers.map((follower) => moved(follower, part.position, poison));
+    followers = followers.map((follower) => moved(follower, part, poison));
   };
 
   const commit = async ({ events, position }: Batch): Promise<void> => {
@@ -71,7 +71,7 @@ const withRetries = async (
       await options.advance(
         connection,
         followers.map(({ checkpoint }) => checkpoint),
-        position,
+        { position, last: events.at(-1)?.event },
       );
       return apply();
     });
@@ -86,12 +86,13 @@ const withRetries = async (
   return withRetries(options, followers, { events, position }, attempt + 1);
 };
 
-const moved = (follower: Follower, to: bigint, poison: readonly ParkedEvent[]): Follower => {
+const moved = (follower: Follower, { events, position }: Batch, poison: readonly ParkedEvent[]): Follower => {
   const { checkpoint } = follower;
+  const last = events.at(-1)?.event ?? checkpoint.last;
   const own = poison.filter(({ subscriber }) => subscriber === checkpoint.subscriber).map(({ event }) => event.stream);
   return {
     ...follower,
-    checkpoint: checkpoint.position < to ? { ...checkpoint, position: to } : checkpoint,
+    checkpoint: checkpoint.position < position ? { ...checkpoint, position, last } : checkpoint,
     parked: own.length === 0 ? follower.parked : new Set([...follower.parked, ...own]),
   };
 };

@@ -1,5 +1,6 @@
-import { type Checkpoint, checkpointsOf } from "../eventstore/checkpoints.ts";
+import { type Checkpoint, checkpointsOf, type Reached } from "../eventstore/checkpoints.ts";
 import type { Codec } from "../eventstore/codec.ts";
+import { foreign } from "../eventstore/foreignCheckpoints.ts";
 import type { EventStore, Followed } from "../eventstore/store.ts";
 import { withLease } from "../platform/lease.ts";
 import type { Log } from "../platform/log.ts";
@@ -50,14 +51,14 @@ export const rebuild = (
     const copies = copiesOf(projection);
     await copies.create(connection);
     const fill = filling(options, projection, { connection, signal, place: copies.place, onProgress: how.onProgress });
-    while ((await fill((await standingOf(connection, options, projection)).target)) > BATCH_MAX);
+    while ((await fill((await standingOf(connection, options, projection)).target.position)) > BATCH_MAX);
     if (signal.aborted) return;
     await transaction(options.pool, async (swap) => {
       await query(swap, sql`set local statement_timeout = 0`);
       await query(swap, sql`select from runtime.checkpoints where projection = ${name} for update`);
       // From here on no runner moves this projection: what it has applied by now is what the copies must hold.
       const { target } = await standingOf(swap, options, projection);
-      await fill(target);
+      await fill(target.position);
       signal.throwIfAborted();
       await copies.exchange(swap);
       await moveCheckpoint(swap, projection, target);
@@ -67,29 +68,38 @@ export const rebuild = (
     options.log.info({ projection: name, version }, "a rebuild is done");
   });
 
-/** Where the rows stand, and the position to bring them to: never beyond what a reader of the live rows has seen. */
+/**
+ * Where the rows stand, and the position to bring them to: never beyond what a reader of the live rows has seen.
+ * Checkpoints of another event store, or of what this one was before it was put back, say nothing about that.
+ */
 const standingOf = async (
   connection: Transaction,
   { store, projections }: Options,
   { name, version }: Projection,
-): Promise<{ own: Checkpoint | undefined; target: bigint }> => {
+): Promise<{ own: Checkpoint | undefined; target: Reached }> => {
   const names = projections.map((each) => each.name);
   const checkpoints = await checkpointsOf(connection, [...names, name]);
-  const head = await store.head();
+  const isHere = async (checkpoint: Checkpoint) => (await foreign(store, [checkpoint])) === undefined;
   const own = checkpoints.get(name);
-  const others = projections.flatMap((other) => {
+  const ownHere = own && (await isHere(own)) ? own : undefined;
+  if (ownHere?.version === version) return { own, target: ownHere };
+
+  const others: Reached[] = [];
+  for (const other of projections) {
     const checkpoint = checkpoints.get(other.name);
-    return other.name !== name && checkpoint?.version === other.version ? [checkpoint.position] : [];
-  });
-  const wanted =
-    own?.version === version
-      ? own.position
-      : greatest(own?.position ?? -1n, others.length === 0 ? head : others.reduce(least));
-  return { own, target: least(wanted, head) };
+    if (other.name === name || checkpoint?.version !== other.version) continue;
+    if (await isHere(checkpoint)) others.push(checkpoint);
+  }
+  const wanted = others.length === 0 ? await newestOf(store) : others.reduce(lower);
+  return { own, target: ownHere && ownHere.position > wanted.position ? ownHere : wanted };
 };
 
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-const greatest = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+const lower = (a: Reached, b: Reached): Reached => (a.position < b.position ? a : b);
+
+const newestOf = async (store: EventStore): Promise<Reached> => {
+  const last = await store.newest();
+  return { position: last?.position ?? -1n, last };
+};
 
 type Filling = {
   connection: Transaction;
@@ -108,7 +118,7 @@ const filling = (
   const categories = projection.of.map(({ category }) => category);
   let follower: Follower = {
     projection,
-    checkpoint: { subscriber, version, position: -1n, generation: 0 },
+    checkpoint: { subscriber, version, position: -1n, last: undefined, generation: 0 },
     parked: new Set(),
   };
   const decode = decoding(codec, projection.of);
@@ -157,12 +167,21 @@ const upTo = async function* (target: bigint, after: bigint, source: AsyncIterab
 };
 
 /** The version goes with the rows. The number of rebuilds tells a runner that what it knows of them is no longer so. */
-const moveCheckpoint = async (connection: Transaction, { name, version }: Projection, to: bigint): Promise<void> => {
+const moveCheckpoint = async (
+  connection: Transaction,
+  { name, version }: Projection,
+  { position, last }: Reached,
+): Promise<void> => {
   await query(connection, sql`delete from runtime.checkpoints where projection = ${name} and version <> ${version}`);
   await query(
     connection,
-    sql`insert into runtime.checkpoints as c (projection, version, position) values (${name}, ${version}, ${to})
+    sql`insert into runtime.checkpoints as c
+        (projection, version, position, last_stream, last_revision, last_event_id, last_position)
+      values (${name}, ${version}, ${position}, ${last?.stream ?? null}, ${last?.revision ?? null}, ${last?.id ?? null},
+        ${last?.position ?? null})
       on conflict (projection, version)
-      do update set position = excluded.position, generation = c.generation + 1, updated_at = now()`,
+      do update set position = excluded.position, generation = c.generation + 1, updated_at = now(),
+        last_stream = excluded.last_stream, last_revision = excluded.last_revision,
+        last_event_id = excluded.last_event_id, last_position = excluded.last_position`,
   );
 };

@@ -119,7 +119,7 @@ const session = async (
   // What Postgres loses in a crash it loses with the checkpoint, in order: the events are then applied again. Nobody
   // waits for these commits to be durable, and the event store has the disk to itself.
   await query(connection, sql`set synchronous_commit = off`);
-  const { live, outdated, newer } = await standingOf(connection, projections, await store.head());
+  const { live, outdated, newer } = await standingOf(connection, projections, store);
   now.followers = live;
   now.newer = newer.map(({ name }) => name);
   if (newer.length > 0) log.error({ projections: now.newer }, "projections of a newer version are left alone");

@@ -1,5 +1,7 @@
-import { beginAt, checkpointsOf, refuseAhead } from "../eventstore/checkpoints.ts";
+import { backToLastEvent, begin, checkpointsOf } from "../eventstore/checkpoints.ts";
+import { refuseForeign } from "../eventstore/foreignCheckpoints.ts";
 import { parkedStreams } from "../eventstore/parkedEvents.ts";
+import type { EventStore } from "../eventstore/store.ts";
 import { query, type Transaction } from "../platform/postgres.ts";
 import { identifier, sql } from "../platform/sql.ts";
 import type { Follower } from "./application.ts";
@@ -15,18 +17,17 @@ type Standing = {
   newer: readonly Projection[];
 };
 
-/** @throws CheckpointAheadOfStore */
+/** @throws ForeignCheckpoint */
 export const standingOf = async (
   connection: Transaction,
   projections: readonly Projection[],
-  head: bigint,
+  store: EventStore,
 ): Promise<Standing> => {
   await beginNew(connection, projections);
-  const checkpoints = await checkpointsOf(
-    connection,
-    projections.map(({ name }) => name),
-  );
-  for (const checkpoint of checkpoints.values()) refuseAhead(checkpoint, head);
+  const names = projections.map(({ name }) => name);
+  await refuseForeign(store, (await checkpointsOf(connection, names)).values());
+  await backToLastEvent(connection, names);
+  const checkpoints = await checkpointsOf(connection, names);
   const live: Follower[] = [];
   for (const projection of projections) {
     const checkpoint = checkpoints.get(projection.name);
@@ -50,7 +51,7 @@ const beginNew = async (connection: Transaction, projections: readonly Projectio
   for (const { name, version, tables } of projections) {
     if (checkpoints.has(name)) continue;
     const isEmpty = await allEmpty(connection, tables);
-    if (isEmpty) await beginAt(connection, { subscriber: name, version, position: -1n });
+    if (isEmpty) await begin(connection, { subscriber: name, version });
   }
 };
 

@@ -1,12 +1,21 @@
-import { advance, beginAt, type Checkpoint, checkpointsOf, refuseAhead } from "../eventstore/checkpoints.ts";
+import {
+  advance,
+  backToLastEvent,
+  begin,
+  type Checkpoint,
+  checkpointsOf,
+  type Reached,
+  reactionSubscriber,
+} from "../eventstore/checkpoints.ts";
 import type { Codec } from "../eventstore/codec.ts";
+import { refuseForeign } from "../eventstore/foreignCheckpoints.ts";
 import { errorText, type ParkedEvent, park, parkedFor, unpark, waiting } from "../eventstore/parkedEvents.ts";
-import type { EventStore, StoredEvent } from "../eventstore/store.ts";
+import type { EventStore, Followed, StoredEvent } from "../eventstore/store.ts";
 import { backoffMs, type SubscriberRole, subscriber } from "../eventstore/subscriber.ts";
 import type { EventDefs } from "../kernel/decider.ts";
 import { pause } from "../platform/lease.ts";
 import type { Log } from "../platform/log.ts";
-import { type Pool, transaction } from "../platform/postgres.ts";
+import { type Pool, type Transaction, transaction } from "../platform/postgres.ts";
 import { Unavailable } from "../platform/unavailable.ts";
 import type { Reaction } from "./reaction.ts";
 
@@ -57,13 +66,14 @@ type Effect = (event: StoredEvent) => Promise<void>;
 const react = async (options: ReactionOptions, reaction: Reaction, run: Run): Promise<void> => {
   const { signal, onProgress } = run;
   const effect = effectOf(options, reaction);
-  let checkpoint = await begin(options, reaction);
+  let checkpoint = await standing(options, reaction);
   const parked = await retryParked(options, checkpoint, effect);
   onProgress();
 
-  const moveTo = async (position: bigint, failed: readonly ParkedEvent[] = []): Promise<void> => {
+  const moveTo = async (followed: Passed, failed: readonly ParkedEvent[] = []): Promise<void> => {
+    const { position, last } = await reachedBy(followed, options.store);
     await transaction(options.pool, async (connection) => {
-      await advance(connection, [checkpoint], position);
+      await advance(connection, [checkpoint], { position, last });
       await park(connection, failed);
     });
     checkpoint = { ...checkpoint, position };
@@ -71,13 +81,13 @@ const react = async (options: ReactionOptions, reaction: Reaction, run: Run): Pr
   };
 
   const categories = reaction.of.map(({ category }) => category);
-  let passed = checkpoint.position;
+  let passed: Passed | undefined;
   let movedAt = performance.now();
-  for await (const followed of options.store.follow({ after: passed, categories, signal })) {
+  for await (const followed of options.store.follow({ after: checkpoint.position, categories, signal })) {
     if (followed.kind === "caughtUp") continue;
+    passed = followed;
     const event = followed.kind === "event" && reaction.when[followed.event.type] ? followed.event : undefined;
     const error = event && (parked.has(event.stream) ? waiting : await attempts(() => effect(event), options, run));
-    passed = followed.kind === "event" ? followed.event.position : followed.position;
     if (event && error !== undefined) {
       parked.add(event.stream);
       await moveTo(passed, [{ ...checkpoint, event, error }]);
@@ -85,7 +95,17 @@ const react = async (options: ReactionOptions, reaction: Reaction, run: Run): Pr
     else continue;
     movedAt = performance.now();
   }
-  if (passed > checkpoint.position) await moveTo(passed);
+  if (passed && positionOf(passed) > checkpoint.position) await moveTo(passed);
+};
+
+type Passed = Exclude<Followed, { kind: "caughtUp" }>;
+
+const positionOf = (passed: Passed): bigint => (passed.kind === "event" ? passed.event.position : passed.position);
+
+/** The event at a position that was only passed is asked for: the next start would go back to one long ago instead. */
+const reachedBy = async (passed: Passed, store: EventStore): Promise<Reached> => {
+  if (passed.kind === "event") return { position: passed.event.position, last: passed.event };
+  return { position: passed.position, last: await store.at(passed.position) };
 };
 
 const effectOf = ({ codec }: ReactionOptions, { of, when }: Reaction): Effect => {
@@ -122,16 +142,23 @@ const attempts = async (
   }
 };
 
-/** A new reaction begins with the first event of all. */
-const begin = async ({ store, pool }: ReactionOptions, { name }: Reaction): Promise<Checkpoint> => {
-  const beginning = { subscriber: `reaction:${name}`, version: 1, position: -1n };
-  const checkpoint = await transaction(pool, async (connection) => {
-    await beginAt(connection, beginning);
-    return (await checkpointsOf(connection, [beginning.subscriber])).get(beginning.subscriber);
+/** A new reaction begins with the first event of all. @throws ForeignCheckpoint */
+const standing = async ({ store, pool }: ReactionOptions, { name }: Reaction): Promise<Checkpoint> => {
+  const subscriber = reactionSubscriber(name);
+  const read = async (connection: Transaction): Promise<Checkpoint> => {
+    const checkpoint = (await checkpointsOf(connection, [subscriber])).get(subscriber);
+    if (!checkpoint) throw new Error(`the checkpoint of ${subscriber} is gone`);
+    return checkpoint;
+  };
+  const found = await transaction(pool, async (connection) => {
+    await begin(connection, { subscriber, version: 1 });
+    return read(connection);
   });
-  if (!checkpoint) throw new Error(`the checkpoint of ${beginning.subscriber} is gone`);
-  refuseAhead(checkpoint, await store.head());
-  return checkpoint;
+  await refuseForeign(store, [found]);
+  return transaction(pool, async (connection) => {
+    await backToLastEvent(connection, [subscriber]);
+    return read(connection);
+  });
 };
 
 /** Once each, in the order of their streams. @returns the streams that stay parked */

@@ -15,7 +15,7 @@ export type Installation = {
   everfold(settings?: Readonly<Record<string, string>>): Promise<Everfold & { url: string; lines: string[] }>;
 };
 
-const masterKey = Buffer.alloc(32, 7).toString("base64");
+export const masterKey = Buffer.alloc(32, 7).toString("base64");
 
 const readyWithinMs = 60_000;
 

@@ -20,7 +20,7 @@ const bytesMax = 4 << 20;
 export type Appender = {
   /** Resolves when there is room for more: not when the events are written. */
   append(run: Run): Promise<void>;
-  /** After everything sent before. The server makes an event of its own; a stream that has it already stays as it is. */
+  /** After everything sent before. The server makes the event; a stream that has it stays as it is. */
   tombstone(stream: string): Promise<void>;
   /** Resolves when everything sent is written. */
   settle(): Promise<void>;

@@ -70,7 +70,7 @@ const gap = (event: CopiedEvent, expected: bigint): string => {
   const { stream } = event;
   const whose = isMetastream(stream) ? `the metadata of ${describedStream(stream)}` : stream;
   return (
-    `Of ${whose} revision ${expected} is not there any more, only ${nameOf(event)} and what follows: it was truncated ` +
-    "and scavenged. A copy could not keep its revisions, so nothing was written to the target."
+    `Of ${whose} revision ${expected} is not there any more, only ${nameOf(event)} and what follows: ` +
+    "it was truncated and scavenged. A copy could not keep its revisions, so nothing was written to the target."
   );
 };

@@ -6,7 +6,7 @@ import { type End, eventLine, firstLine, isFirstLine, lastLine, parsedLine } fro
 import { linesOf } from "./filePlace.ts";
 import { CopyRefused } from "./place.ts";
 
-export type FileWriter = {
+type FileWriter = {
   /** The newest event that an earlier attempt has written already. */
   last: CopiedEvent | undefined;
   add(event: CopiedEvent): Promise<void>;

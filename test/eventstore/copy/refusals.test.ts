@@ -187,7 +187,7 @@ describe("a target", () => {
     );
   });
 
-  test("is where a file comes from: nothing is written over, and no other store's beginning is gone on with", async () => {
+  test("that is exported writes over no file, and does not go on with another store's beginning", async () => {
     await importInto(placeOf("the file", source), target.store, how);
     const file = join(directory, "kept.ndjson");
     await exportToFile(target.store, file, how);

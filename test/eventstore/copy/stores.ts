@@ -22,6 +22,15 @@ export const folder = async (stack: AsyncDisposableStack): Promise<string> => {
 export const ownStore = async (stack: AsyncDisposableStack, name: string): Promise<OwnStore> => {
   const server = await startEventStore({ directory: await folder(stack) });
   stack.defer(() => server.stop());
+  return storeAt(stack, server, name);
+};
+
+/** The same for a store that somebody else stops. */
+export const storeAt = async (
+  stack: AsyncDisposableStack,
+  server: EmbeddedEventStore,
+  name: string,
+): Promise<OwnStore> => {
   const client = EventStoreDBClient.connectionString(server.url);
   stack.defer(() => client.dispose());
   const connection = connectTo(server.url, { appendTimeoutMs: 10_000 });
