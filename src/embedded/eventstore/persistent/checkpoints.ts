@@ -1,8 +1,8 @@
 import { metastreamOf } from "../event.ts";
 import type { Log } from "../log.ts";
 import type { StreamMetadata } from "../metadata.ts";
-import type { Writer } from "../writer.ts";
-import type { GroupName, GroupSettings } from "./groupConfig.ts";
+import type { GroupConfig, GroupName, GroupSettings } from "./groupConfig.ts";
+import type { GroupServices } from "./groupServices.ts";
 import type { Mark } from "./lowWaterMark.ts";
 import { placeFromText, placeText } from "./place.ts";
 import { appendTo, checkpointEvent, checkpointStream, metadataEvent } from "./systemEvents.ts";
@@ -38,20 +38,13 @@ export type Checkpoints = {
   isPending(mark: Mark): boolean;
 };
 
-type CheckpointsOptions = {
-  readonly name: GroupName;
-  readonly cadence: Cadence;
-  readonly loaded: number | undefined;
-  readonly metadata: StreamMetadata;
-  readonly writer: Writer;
-  readonly nowMs: () => number;
-  readonly onFailure: (error: unknown) => void;
-};
-
-export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
-  const { name, cadence, metadata, writer, nowMs, onFailure } = options;
+export function createCheckpoints(
+  { settings: cadence, ...name }: GroupConfig,
+  loaded: number | undefined,
+  { metadata, writer, nowMs, onFailure }: GroupServices,
+): Checkpoints {
   const stream = checkpointStream(name);
-  let last = options.loaded;
+  let last = loaded;
   let count = 0;
   let triedAtMs = nowMs();
   let isWriting = false;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { RpcError } from "../errors.ts";
 import type { ResolvedEvent } from "../links.ts";
-import { createLatencies, createMeter } from "./statistics.ts";
+import { createLatencies, createMeter, type Meter } from "./statistics.ts";
 
 /** A caller that reads from a group. */
 export type Consumer = {
@@ -19,7 +19,7 @@ export type Consumer = {
 export type Connection = ReturnType<typeof createConnection>;
 
 /** A consumer as its group knows it, with what it did so far. */
-export function createConnection(consumer: Consumer, nowMs: () => number) {
+export function createConnection(consumer: Consumer, groupMeter: Meter, nowMs: () => number) {
   const meter = createMeter(nowMs);
   const latencies = createLatencies();
   const { from, username, connectionName, capacity } = consumer;
@@ -27,6 +27,7 @@ export function createConnection(consumer: Consumer, nowMs: () => number) {
     id: randomUUID(),
     send: (event: ResolvedEvent, retries: number) => {
       meter.count();
+      groupMeter.count();
       return consumer.send(event, retries);
     },
     end: consumer.end,

@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import { pageSize, type Reads } from "../reads.ts";
 import type { Tail } from "../tail.ts";
 import { type GroupConfig, isOfAll } from "./groupConfig.ts";
+import type { GroupServices } from "./groupServices.ts";
 
 /** What a group reads, from where it stands. */
 export type GroupSource = {
@@ -17,11 +18,15 @@ export type GroupSource = {
   ): { readonly events: readonly RecordedEvent[]; isWanted(event: RecordedEvent): boolean } | undefined;
   /** How many places lie between what was read and the newest event. */
   readonly behind: number;
-  /** Where the newest event stands; negative when there is none. */
+  /** Where the newest event stands that the group knows of; negative when it knows none. */
   readonly newest: number;
 };
 
-export function createGroupSource(config: GroupConfig, after: number, log: Log, reads: Reads, tail: Tail): GroupSource {
+export function createGroupSource(
+  config: GroupConfig,
+  after: number,
+  { log, reads, tail }: Pick<GroupServices, "log" | "reads" | "tail">,
+): GroupSource {
   return isOfAll(config) ? allSource(config, after, log, tail) : streamSource(config.source, after, log, reads);
 }
 
@@ -52,6 +57,7 @@ function streamSource(stream: string, after: number, log: Log, reads: Reads): Gr
 
 function allSource({ filter }: GroupConfig, after: number, log: Log, tail: Tail): GroupSource {
   let position = after;
+  let newest = -1;
   const keep = filter === undefined ? undefined : createFilter(filter);
   return {
     listensTo: undefined,
@@ -66,6 +72,7 @@ function allSource({ filter }: GroupConfig, after: number, log: Log, tail: Tail)
       const surplus = wanted[wantedMax];
       const events = surplus === undefined ? shown : shown.filter((event) => event.position < surplus.position);
       position = surplus === undefined ? last.position : surplus.position - 1;
+      newest = wanted.slice(0, wantedMax).at(-1)?.position ?? newest;
       const wantedEvents = new Set(wanted);
       return { events, isWanted: (event) => wantedEvents.has(event) };
     },
@@ -73,7 +80,7 @@ function allSource({ filter }: GroupConfig, after: number, log: Log, tail: Tail)
       return Math.max(0, log.lastPosition - position);
     },
     get newest() {
-      return log.lastPosition;
+      return newest;
     },
   };
 }

@@ -2,8 +2,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { From } from "../reads.ts";
 import { createConfigStore } from "./configStore.ts";
 import { groupDoesNotExist, groupExists, groupFailed } from "./errors.ts";
-import { createGroup, type Group, type GroupServices } from "./group.ts";
+import { createGroup, type Group } from "./group.ts";
 import { type GroupConfig, type GroupName, groupKey, isOfAll, problemOf } from "./groupConfig.ts";
+import type { GroupServices } from "./groupServices.ts";
 import { checkpointStream, parkedStream } from "./systemEvents.ts";
 
 const tickMs = 1_000;

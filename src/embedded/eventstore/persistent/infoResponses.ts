@@ -1,6 +1,6 @@
 import type { GetInfoResp, ListResp, SubscriptionInfo } from "@eventstore/db-client/generated/persistent_pb.js";
 import persistent from "@eventstore/db-client/generated/persistent_pb.js";
-import type { GroupStatus } from "./group.ts";
+import type { GroupStatus } from "./groupStatus.ts";
 import { newestText, placeText, startText } from "./place.ts";
 import type { Measurement } from "./statistics.ts";
 

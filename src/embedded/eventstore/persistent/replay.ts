@@ -1,8 +1,8 @@
 import { metastreamOf, type RecordedEvent } from "../event.ts";
 import type { Log } from "../log.ts";
-import { firstVisible, type StreamMetadata } from "../metadata.ts";
-import type { Writer } from "../writer.ts";
+import { firstVisible } from "../metadata.ts";
 import type { GroupName } from "./groupConfig.ts";
+import type { GroupServices } from "./groupServices.ts";
 import type { Mark } from "./lowWaterMark.ts";
 import { appendTo, metadataEvent, parkedStream } from "./systemEvents.ts";
 
@@ -19,6 +19,8 @@ export type Replay = {
   next(limit: number): readonly RecordedEvent[];
   /** Remembers how much of it is handled; undefined when everything that was read is. */
   saveProgress(mark: Mark | undefined): void;
+  /** Has nothing written from now on: the streams may belong to a successor. */
+  stop(): void;
   /** Whether there is progress that was not saved. */
   isPending(mark: Mark | undefined): boolean;
 };
@@ -27,13 +29,7 @@ export type Replay = {
  * The parked messages of one group. Those that are replayed count as parked no longer, but until they are handled the
  * stream's metadata says where they begin: a store that is killed meanwhile goes on replaying from there.
  */
-export function createReplay(
-  name: GroupName,
-  log: Log,
-  metadata: StreamMetadata,
-  writer: Writer,
-  onFailure: (error: unknown) => void,
-): Replay {
+export function createReplay(name: GroupName, { log, metadata, writer, onFailure }: GroupServices): Replay {
   const stream = parkedStream(name);
   const metastream = metastreamOf(stream);
   const saved = latestMetadata(log, metastream);
@@ -42,6 +38,7 @@ export function createReplay(
   let next = Math.min(end, integerOr(saved[unfinishedKey], end));
   let savedFrom = next;
   let saving: Promise<unknown> = Promise.resolve();
+  let isStopped = false;
 
   const firstParked = () => firstVisible(metadata.retention(stream), log.head(stream).revision);
   const firstUnfinished = (mark: Mark | undefined) => (mark === undefined ? next : mark.sequence + 1);
@@ -55,7 +52,7 @@ export function createReplay(
 
   // One after the other, so that the newest always has the last word.
   const saveInTurn = (work: () => Promise<void>): Promise<void> => {
-    const done = saving.then(work);
+    const done = saving.then(() => (isStopped ? undefined : work()));
     saving = done.catch(() => {});
     return done;
   };
@@ -88,6 +85,9 @@ export function createReplay(
       const from = firstUnfinished(mark);
       if (from === savedFrom) return;
       saveInTurn(() => save(from, end)).catch(onFailure);
+    },
+    stop: () => {
+      isStopped = true;
     },
     isPending: (mark) => firstUnfinished(mark) !== savedFrom,
   };

@@ -9,6 +9,7 @@ import type {
 } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { StreamIdentifier } from "@eventstore/db-client/generated/shared_pb.js";
 import { invalidArgument } from "../errors.ts";
+import { createFilter } from "../filters.ts";
 import type { IdForm } from "../readResponses.ts";
 import type { From } from "../reads.ts";
 import { filterRequest, idForm, integer } from "../requests.ts";
@@ -72,8 +73,10 @@ export function consumerRequest(message: ReadReq): ConsumerRequest {
 /** Throws `persistent-subscription-failed` for what no group can be, INVALID_ARGUMENT for what is no request. */
 export function createRequest(message: CreateReq): GroupRequest {
   const options = message.getOptions();
-  const all = options?.getAll();
-  return { ...groupRequest(options), filter: filterRequest(all?.getFilter()) };
+  const filter = filterRequest(options?.getAll()?.getFilter());
+  // Refuses what is no regular expression now, and not when the group begins to read.
+  if (filter !== undefined) createFilter(filter);
+  return { ...groupRequest(options), filter };
 }
 
 export const updateRequest = (message: UpdateReq): GroupRequest => groupRequest(message.getOptions());
