@@ -13,7 +13,7 @@ import {
   type Sent,
   settle,
 } from "./session.ts";
-import { append, metastreamOf, type Proposed } from "./specification.ts";
+import { append, type Expected, headOf, metastreamOf, noRevision, type Proposed } from "./specification.ts";
 
 const call: fc.Arbitrary<Call> = fc.constantFrom("batch", "alone");
 
@@ -39,14 +39,17 @@ function newEvent(model: Model, kind: EventKind): Proposed {
   return { id, type: "$>", isJson: false, data, metadata: undefined };
 }
 
-async function send(model: Model, real: Real, { stream, expected, events }: Sent, how: Call): Promise<boolean> {
+type Appended = Omit<Sent, "after">;
+
+async function send(model: Model, real: Real, { stream, expected, events }: Appended, how: Call): Promise<boolean> {
   const answer = await real.node.append(stream, expected, events, how);
   await settle(model, real, append(model.store, stream, expected, events), answer);
   return answer.kind === "accepted";
 }
 
 async function sendNew(model: Model, real: Real, stream: string, expected: Expectation, events: Proposed[], how: Call) {
-  const sent = { stream, expected: expectedOf(model.store, stream, expected), events };
+  const after = headOf(model.store, stream);
+  const sent = { stream, expected: expectedOf(model.store, stream, expected), events, after };
   const isAccepted = await send(model, real, sent, how);
   if (isAccepted && events.length > 0) model.sent.push(sent);
 }
@@ -104,24 +107,32 @@ const change = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom("head", "tail", "reversed", "twice", "andOneMore", "afterAnother") },
 );
 
+type ExpectationAgain = Expectation | "what it did" | "its place";
+
+function resolved({ store }: Model, stream: string, expected: ExpectationAgain, former: Sent): Expected {
+  if (expected === "what it did") return former.expected;
+  if (expected === "its place") return former.after === noRevision ? "no_stream" : former.after;
+  return expectedOf(store, stream, expected);
+}
+
 export const repeatedAppends: fc.Arbitrary<Command> = fc
   .record({
     back: fc.nat({ max: 3 }),
     change,
-    expected: fc.oneof(fc.constantFrom("what it did" as const, "any" as const), expectation),
+    expected: fc.oneof(fc.constantFrom("what it did" as const, "its place" as const, "any" as const), expectation),
     elsewhere: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: slot }),
     how: call,
   })
   .map(({ back, change, expected, elsewhere, how }) => {
     const where = elsewhere === undefined ? "where they were" : `to ${elsewhere}`;
-    const expecting = expected === "what it did" ? expected : textOf(expected);
-    const text = `append the events of ${back} appends before again, ${change}, ${where}, expecting ${expecting}, ${how}`;
+    const which = back === 0 ? "last append" : `append ${back} before the last`;
+    const text = `repeat the ${which}, ${change}, ${where}, expecting ${textOf(expected)}, ${how}`;
     return command(text, async (model, real) => {
       const former = model.sent.at(-1 - back);
       if (former === undefined) return;
       const stream = elsewhere === undefined ? former.stream : nameOf(model, elsewhere);
-      const events = changes[change](former.events, newEvent(model, "Ordered"));
-      const resolved = expected === "what it did" ? former.expected : expectedOf(model.store, stream, expected);
-      await send(model, real, { stream, expected: resolved, events }, how);
+      const other = { ...newEvent(model, "Ordered"), type: former.events[0]?.type ?? "Ordered" };
+      const events = changes[change](former.events, other);
+      await send(model, real, { stream, expected: resolved(model, stream, expected, former), events }, how);
     });
   });

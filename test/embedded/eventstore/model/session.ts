@@ -22,7 +22,13 @@ export const slots = ["a", "b", "c"] as const;
 export type Slot = (typeof slots)[number];
 
 /** An append that was accepted, so that it can be sent again. */
-export type Sent = { readonly stream: string; readonly expected: Expected; readonly events: readonly Proposed[] };
+export type Sent = {
+  readonly stream: string;
+  readonly expected: Expected;
+  readonly events: readonly Proposed[];
+  /** The revision after which it was written. */
+  readonly after: bigint;
+};
 
 /** What a subscription has to get, and what receives it. */
 export type Subscription = { readonly inbox: Inbox; readonly deliveries: readonly Delivery[] };

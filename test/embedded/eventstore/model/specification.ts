@@ -13,13 +13,11 @@ export type Proposed = {
   readonly metadata: unknown;
 };
 
-/** The id is absent where the server chose it. `place` is the index in the order of all commits. */
-export type Stored = Omit<Proposed, "id"> & {
-  readonly id: string | undefined;
-  readonly stream: string;
-  readonly revision: bigint;
-  readonly place: number;
-};
+/** The id is absent where the server chose it. */
+type Content = Omit<Proposed, "id"> & { readonly id: string | undefined };
+
+/** `place` is the index in the order of all commits. */
+export type Stored = Content & { readonly stream: string; readonly revision: bigint; readonly place: number };
 
 export type Store = {
   readonly log: readonly Stored[];
@@ -84,9 +82,8 @@ function visible(store: Store, stream: string): readonly Stored[] {
   if (isTombstoned(store, stream)) return [];
   const { truncatedBefore, maxCount } = retentionOf(store, stream);
   const first = maxCount === undefined ? 0n : headOf(store, stream) - maxCount + 1n;
-  return store.log.filter(
-    ({ stream: name, revision }) => name === stream && revision >= first && revision >= truncatedBefore,
-  );
+  const own = store.log.filter((event) => event.stream === stream);
+  return own.filter(({ revision }) => revision >= first && revision >= truncatedBefore);
 }
 
 type Verdict = { readonly kind: "write" } | { readonly kind: "repeated"; readonly last: Stored } | Refusal;
@@ -114,16 +111,11 @@ function decide(store: Store, stream: string, expected: Expected, ids: readonly 
   if (ids[0] !== undefined && ids[0] !== following[0]?.id)
     return expected === "no_stream" && isSoftDeleted(store, stream) ? { kind: "write" } : wrong;
   const last = following[ids.length - 1];
-  return last !== undefined && ids.every((id, index) => id === following[index]?.id)
-    ? { kind: "repeated", last }
-    : wrong;
+  const isRepeated = ids.every((id, index) => id === following[index]?.id);
+  return last !== undefined && isRepeated ? { kind: "repeated", last } : wrong;
 }
 
-function written(
-  store: Store,
-  stream: string,
-  events: readonly Omit<Stored, "stream" | "place" | "revision">[],
-): Store {
+function written(store: Store, stream: string, events: readonly Content[]): Store {
   const next = headOf(store, stream) + 1n;
   const at = (index: number) => ({ stream, revision: next + BigInt(index), place: store.log.length + index });
   return { ...store, log: [...store.log, ...events.map((event, index) => ({ ...event, ...at(index) }))] };
@@ -136,10 +128,9 @@ const metadataEvent = (data: object) => ({ ...byServer, type: "$metadata", isJso
 const revived = (store: Store, stream: string, first: bigint): Store =>
   written(store, metastreamOf(stream), [metadataEvent({ ...metadataOf(store, stream), $tb: Number(first) })]);
 
-const accepted = (store: Store, revision: bigint | undefined, place: number | undefined): Outcome => ({
-  answer: { kind: "accepted", revision, place },
-  store,
-});
+function accepted(store: Store, revision: bigint | undefined, place: number | undefined): Outcome {
+  return { answer: { kind: "accepted", revision, place }, store };
+}
 
 /** One outcome for each way in which the ids of former processes may be remembered: all from some place on. */
 export function append(store: Store, stream: string, expected: Expected, events: readonly Proposed[]): Outcome[] {
@@ -149,41 +140,34 @@ export function append(store: Store, stream: string, expected: Expected, events:
     const verdict = decide(store, stream, expected, ids, oldest);
     if (verdict.kind === "repeated") return accepted(store, verdict.last.revision, verdict.last.place);
     if (verdict.kind !== "write") return { answer: verdict, store };
-    const current = headOf(store, stream);
-    if (events.length === 0) return accepted(store, current, undefined);
+    if (events.length === 0) return accepted(store, headOf(store, stream), undefined);
     let after = written(store, stream, events);
     const last = after.log.at(-1);
-    if (isSoftDeleted(store, stream)) after = revived(after, stream, current + 1n);
-    const described = describedBy(stream);
-    if (isMetastream(stream) && isSoftDeleted(store, described))
-      after = revived(after, described, headOf(store, described) + 1n);
+    const described = isMetastream(stream) ? describedBy(stream) : stream;
+    if (isSoftDeleted(store, described)) after = revived(after, described, headOf(store, described) + 1n);
     return accepted(after, last?.revision, last?.place);
   });
 }
 
-/** Deletions are events of the server's own, so that nothing can be taken for their repetition. */
-function refusalOfDeletion(store: Store, stream: string, expected: Expected): Refusal | undefined {
-  const verdict = decide(store, stream, expected, ["an id of no event"], 0);
-  return verdict.kind === "write" || verdict.kind === "repeated" ? undefined : verdict;
-}
+/** Deletions are the server's own events: nothing can be taken for their repetition. */
+const decideDeletion = (store: Store, stream: string, expected: Expected): Verdict =>
+  decide(store, stream, expected, ["an id of no event"], 0);
 
 export function softDelete(store: Store, stream: string, expected: Expected): Outcome {
-  const current = headOf(store, stream);
-  const isUnknown = current === noRevision && headOf(store, metastreamOf(stream)) === noRevision;
-  const refusal = refusalOfDeletion(store, stream, expected);
-  if (refusal !== undefined) return { answer: refusal, store };
-  if (isUnknown) return { answer: { kind: "wrongExpectedRevision", current }, store };
+  const verdict = decideDeletion(store, stream, expected);
+  if (verdict.kind === "streamDeleted" || verdict.kind === "wrongExpectedRevision") return { answer: verdict, store };
+  if (headOf(store, stream) === noRevision && headOf(store, metastreamOf(stream)) === noRevision)
+    return { answer: { kind: "wrongExpectedRevision", current: noRevision }, store };
   const after = written(store, metastreamOf(stream), [metadataEvent({ $tb: hidesAll })]);
   return accepted(after, undefined, store.log.length);
 }
 
 export function tombstone(store: Store, stream: string, expected: Expected): Outcome {
-  const refusal = refusalOfDeletion(store, stream, expected);
-  if (refusal !== undefined) return { answer: refusal, store };
-  const place = store.log.length;
-  const end = { ...byServer, type: "$streamDeleted", isJson: false, data: "" };
-  const log = [...store.log, { ...end, stream, place, revision: tombstoneRevision }];
-  return accepted({ ...store, log }, undefined, place);
+  const verdict = decideDeletion(store, stream, expected);
+  if (verdict.kind === "streamDeleted" || verdict.kind === "wrongExpectedRevision") return { answer: verdict, store };
+  const where = { stream, revision: tombstoneRevision, place: store.log.length };
+  const end = { ...byServer, type: "$streamDeleted", isJson: false, data: "", ...where };
+  return accepted({ ...store, log: [...store.log, end] }, undefined, where.place);
 }
 
 /** An event as a reader gets it: a resolved link comes along, and alone when what it points to cannot be seen. */
@@ -210,10 +194,10 @@ export function readStream(store: Store, stream: string, range: Range): readonly
   const { from, direction, maxCount, resolvesLinks } = range;
   const events =
     direction === "forwards"
-      ? visible(store, stream).filter(({ revision }) => from === undefined || revision >= from)
+      ? visible(store, stream).filter(({ revision }) => revision >= (from ?? 0n))
       : visible(store, stream)
-          .filter(({ revision }) => from === undefined || revision <= from)
-          .toReversed();
+          .filter(({ revision }) => revision <= (from ?? tombstoneRevision))
+          .reverse();
   return events.slice(0, maxCount).map((event) => seen(store, event, resolvesLinks));
 }
 
@@ -224,10 +208,8 @@ export function readAll(store: Store, { from, direction, maxCount, resolvesLinks
   return events.slice(0, maxCount).map((event) => seen(store, event, resolvesLinks));
 }
 
-export type Filter = { readonly on: "stream" | "type" } & (
-  | { readonly prefixes: readonly string[] }
-  | { readonly regex: string }
-);
+type Pattern = { readonly prefixes: readonly string[] } | { readonly regex: string };
+export type Filter = Pattern & { readonly on: "stream" | "type" };
 
 /** A subscription to a stream, or to all when that is absent. `after` is a revision, or a place among all. */
 export type Watch = {
@@ -244,21 +226,18 @@ function isWatched({ stream, after, filter }: Watch, event: Stored): boolean {
   if (stream !== undefined) return event.stream === stream && event.revision > after;
   if (event.place <= after || filter === undefined) return event.place > after;
   const subject = filter.on === "stream" ? event.stream : event.type;
-  return "regex" in filter
-    ? new RegExp(filter.regex).test(subject)
-    : filter.prefixes.some((prefix) => subject.startsWith(prefix));
+  if ("regex" in filter) return new RegExp(filter.regex).test(subject);
+  return filter.prefixes.some((prefix) => subject.startsWith(prefix));
 }
 
-const deliveriesOf = (store: Store, watch: Watch, events: readonly Stored[]): Delivery[] =>
-  events
-    .filter((event) => isWatched(watch, event))
-    .map((event) => ({
-      seen: seen(store, event, watch.resolvesLinks),
-      isCertain:
-        watch.stream === undefined ||
-        event.revision === tombstoneRevision ||
-        visible(store, watch.stream).includes(event),
-    }));
+function deliveriesOf(store: Store, watch: Watch, events: readonly Stored[]): Delivery[] {
+  const shown = watch.stream === undefined ? events : visible(store, watch.stream);
+  const watched = events.filter((event) => isWatched(watch, event));
+  return watched.map((event) => ({
+    seen: seen(store, event, watch.resolvesLinks),
+    isCertain: shown.includes(event) || event.revision === tombstoneRevision,
+  }));
+}
 
 /** What a subscription gets that begins now. */
 export const history = (store: Store, watch: Watch): Delivery[] =>
