@@ -57,6 +57,10 @@ async function runSupervised(settings: Settings): Promise<void> {
 
 async function runAlone(settings: Settings): Promise<void> {
   const server = await serve(settings, false);
+  const announced = await announcement(settings, server).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
   let isStopping = false;
   // npm passes on the signal that a terminal has sent to us as well.
   const stopOnce = () => {
@@ -64,7 +68,7 @@ async function runAlone(settings: Settings): Promise<void> {
     isStopping = true;
   };
   for (const signal of stopSignals) process.on(signal, stopOnce);
-  process.stdout.write(`${await announcement(settings, server)}\n`);
+  process.stdout.write(`${announced}\n`);
 }
 
 /** What to connect with. A password stays in a file that only its owner can read. */
