@@ -1,7 +1,6 @@
 import { metastreamOf, noRevision } from "../event.ts";
-import type { Log } from "../log.ts";
-import type { Writer } from "../writer.ts";
 import { fromJson, type GroupConfig, toJson } from "./groupConfig.ts";
+import type { GroupServices } from "./groupServices.ts";
 import { appendTo, configEvent, configStream, metadataEvent } from "./systemEvents.ts";
 
 const configMetastream = metastreamOf(configStream);
@@ -19,10 +18,8 @@ export type ConfigStore = {
  * many groups at once costs few writes.
  */
 export function createConfigStore(
-  log: Log,
-  writer: Writer,
+  { log, writer, onFailure }: GroupServices,
   current: () => Iterable<GroupConfig>,
-  onFailure: (error: unknown) => void,
 ): ConfigStore {
   let running: Promise<unknown> = Promise.resolve();
   let queued: Promise<number> | undefined;

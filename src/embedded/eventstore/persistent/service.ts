@@ -39,13 +39,13 @@ export function createPersistentService(groups: Groups, guard: CallGuard, onFail
     return new persistent.DeleteResp();
   };
   const getInfo = async (request: GetInfoReq): Promise<GetInfoResp> =>
-    infoResponse(groups.find(infoRequest(request)).status());
+    infoResponse(await groups.statusOf(infoRequest(request)));
 
   const list = async (request: ListReq): Promise<ListResp> => {
     const source = listRequest(request);
-    const found = await groups.list(source);
-    if (source !== undefined && found.length === 0) throw groupDoesNotExist({ source, group: "" });
-    return listResponse(found.map((group) => group.status()));
+    const statuses = await groups.statuses(source);
+    if (source !== undefined && statuses.length === 0) throw groupDoesNotExist({ source, group: "" });
+    return listResponse(statuses);
   };
   const replayParked = async (request: ReplayParkedReq): Promise<ReplayParkedResp> => {
     const { name, stopAt } = replayRequest(request);

@@ -1,0 +1,90 @@
+import { createConfigStore } from "./configStore.ts";
+import { groupDoesNotExist } from "./errors.ts";
+import { createGroup, type Group } from "./group.ts";
+import { type GroupConfig, type GroupName, groupKey } from "./groupConfig.ts";
+import type { GroupServices } from "./groupServices.ts";
+import { createTicker } from "./ticker.ts";
+
+/** A group; it is only a few settings until somebody asks for it. */
+type Entry = { readonly config: GroupConfig; group: Group | undefined };
+
+export type GroupRegistry = {
+  has(name: GroupName): boolean;
+  /** Throws when there is no such group. */
+  configOf(name: GroupName): GroupConfig;
+  configs(): Iterable<GroupConfig>;
+  /** The group at work. Throws when there is no such group. */
+  groupOf(name: GroupName): Group;
+  /** Adds a group or replaces it, at once. Resolves with the position where that is durable. */
+  put(config: GroupConfig): Promise<number>;
+  /** As `put`, and it is gone at once. */
+  remove(name: GroupName): Promise<void>;
+  /** Changes nothing that would have to be stored. */
+  refine(config: GroupConfig): void;
+  /** Ends the group's work and its consumers' calls; whoever asks for it next finds a new one. */
+  halt(name: GroupName): void;
+  stop(): void;
+};
+
+/** All groups of the store, and the one event in which they are kept. */
+export function createGroupRegistry(services: GroupServices): GroupRegistry {
+  const entries = new Map<string, Entry>();
+  const ticker = createTicker<Group>();
+  const configs = () => entries.values().map(({ config }) => config);
+  const store = createConfigStore(services, configs);
+  for (const config of store.load()) entries.set(groupKey(config), { config, group: undefined });
+
+  const entryOf = (name: GroupName): Entry => {
+    const entry = entries.get(groupKey(name));
+    // The keys of two groups may look alike when a name has the colons that separate its parts.
+    if (entry === undefined || entry.config.source !== name.source) throw groupDoesNotExist(name);
+    return entry;
+  };
+
+  const halt = (entry: Entry): void => {
+    if (entry.group === undefined) return;
+    ticker.remove(entry.group);
+    entry.group.stop();
+    entry.group = undefined;
+  };
+
+  /** Takes the change back when it cannot be stored. */
+  const change = async (key: string, next: Entry | undefined): Promise<number> => {
+    const before = entries.get(key);
+    const show = (entry: Entry | undefined) => (entry === undefined ? entries.delete(key) : entries.set(key, entry));
+    if (before !== undefined) halt(before);
+    show(next);
+    try {
+      return await store.save();
+    } catch (error) {
+      if (entries.get(key) === next) show(before);
+      throw error;
+    }
+  };
+
+  return {
+    has: (name) => entries.has(groupKey(name)),
+    configOf: (name) => entryOf(name).config,
+    configs,
+    groupOf: (name) => {
+      const entry = entryOf(name);
+      const group = entry.group ?? createGroup(entry.config, services);
+      entry.group = group;
+      ticker.add(group, group.tick);
+      return group;
+    },
+    put: (config) => change(groupKey(config), { config, group: undefined }),
+    remove: async (name) => {
+      await change(groupKey(name), undefined);
+    },
+    refine: (config) => {
+      const entry = entries.get(groupKey(config));
+      if (entry !== undefined && entry.group === undefined) entries.set(groupKey(config), { config, group: undefined });
+    },
+    halt: (name) => halt(entryOf(name)),
+    stop: () => {
+      ticker.stop();
+      for (const entry of entries.values()) halt(entry);
+    },
+  };
+}
