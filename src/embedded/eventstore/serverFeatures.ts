@@ -27,9 +27,13 @@ const persistentMethods: Methods = {
   restartsubsystem: groupFeatures,
 };
 
+/** Not served; but a client that does not find it named asks for it over HTTP, and is answered with garbage. */
+const projectionsMethods: Methods = { create: ["track_emitted_streams"] };
+
 const services: Readonly<Record<string, Methods>> = {
   "event_store.client.streams.streams": streamsMethods,
   "event_store.client.persistent_subscriptions.persistentsubscriptions": persistentMethods,
+  "event_store.client.projections.projections": projectionsMethods,
 };
 
 /** What a client may ask of this server; it falls back or refuses by itself what is not named here. */

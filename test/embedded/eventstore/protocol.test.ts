@@ -1,18 +1,9 @@
 import { randomUUID } from "node:crypto";
-import {
-  EventStoreDBClient,
-  persistentSubscriptionToAllSettingsFromDefaults,
-  UnsupportedError,
-} from "@eventstore/db-client";
-import gossip from "@eventstore/db-client/generated/gossip_grpc_pb.js";
-import operations from "@eventstore/db-client/generated/operations_grpc_pb.js";
-import features from "@eventstore/db-client/generated/serverfeatures_grpc_pb.js";
-import type { SupportedMethods } from "@eventstore/db-client/generated/serverfeatures_pb.js";
 import shared from "@eventstore/db-client/generated/shared_pb.js";
 import streamsService from "@eventstore/db-client/generated/streams_grpc_pb.js";
 import type { BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
-import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import timestamp from "google-protobuf/google/protobuf/timestamp_pb.js";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -117,44 +108,6 @@ describe("a batch append stream", () => {
 });
 
 describe("the server", () => {
-  test("names the methods it serves, and no persistent subscriptions", async () => {
-    const client = bareClient(features.ServerFeaturesClient);
-    const supported = await new Promise<SupportedMethods>((resolve, reject) => {
-      client.getSupportedMethods(new shared.Empty(), (error, answer) => (error ? reject(error) : resolve(answer)));
-    });
-    expect(supported.getEventStoreServerVersion()).toMatch(/^\d+\.\d+\.\d+$/);
-    const names = supported.getMethodsList().map((method) => `${method.getServiceName()}/${method.getMethodName()}`);
-    expect(names.toSorted()).toEqual(
-      ["append", "batchappend", "delete", "read", "tombstone"].map(
-        (name) => `event_store.client.streams.streams/${name}`,
-      ),
-    );
-    const toAll = under.client.createPersistentSubscriptionToAll(
-      "group",
-      persistentSubscriptionToAllSettingsFromDefaults(),
-    );
-    await expect(toAll).rejects.toBeInstanceOf(UnsupportedError);
-  });
-
-  test("answers a method it does not serve with UNIMPLEMENTED", async () => {
-    const client = bareClient(operations.OperationsClient);
-    const error = await new Promise<ServiceError | null>((resolve) => {
-      client.mergeIndexes(new shared.Empty(), (refusal) => resolve(refusal));
-    });
-    expect(error?.code).toBe(status.UNIMPLEMENTED);
-  });
-
-  test("is the live leader of a cluster of one, which discovery finds", async () => {
-    const client = bareClient(gossip.GossipClient);
-    const members = await new Promise<number>((resolve, reject) => {
-      client.read(new shared.Empty(), (error, info) => (error ? reject(error) : resolve(info.getMembersList().length)));
-    });
-    expect(members).toBe(1);
-    const discovering = EventStoreDBClient.connectionString(`esdb+discover://${address()}?tls=false`);
-    onTestFinished(() => discovering.dispose());
-    expect((await discovering.appendToStream(freshStream(), numbered(1))).success).toBe(true);
-  });
-
   test("survives garbage on its port", async () => {
     await fetch(`http://${address()}/nonsense`).catch(() => undefined);
     const garbage = new Client(address(), credentials.createInsecure());
