@@ -1,11 +1,11 @@
-import type { CommittedId, Log } from "./log.ts";
+import type { Log, Place } from "./log.ts";
 
 const generationMax = 50_000;
 const reloadedMax = 20_000;
 
 export type CommittedIds = {
-  find(id: string): CommittedId | undefined;
-  add(id: string, where: CommittedId): void;
+  find(id: string): Place | undefined;
+  add(id: string, position: number): void;
   /** Starts again from what the log holds, after a transaction was rolled back. */
   reload(): void;
 };
@@ -16,24 +16,31 @@ export type CommittedIds = {
  * repeats itself because the process died is recognised as well.
  */
 export function createCommittedIds(log: Log): CommittedIds {
-  let current = new Map<string, CommittedId>();
-  let previous = new Map<string, CommittedId>();
+  // Only where to look is kept: what an id is looked up for is seldom found.
+  let current = new Map<string, number>();
+  let previous = new Map<string, number>();
 
-  const add = (id: string, where: CommittedId) => {
+  const add = (id: string, position: number) => {
     if (current.size >= generationMax) {
       previous = current;
       current = new Map();
     }
-    current.set(id, where);
+    current.set(id, position);
   };
 
   const reload = () => {
     current = new Map();
     previous = new Map();
-    for (const { id, stream, revision, position } of log.recentIds(reloadedMax))
-      add(id, { stream, revision, position });
+    for (const { id, position } of log.recentIds(reloadedMax)) add(id, position);
   };
 
   reload();
-  return { find: (id) => current.get(id) ?? previous.get(id), add, reload };
+  return {
+    find(id) {
+      const position = current.get(id) ?? previous.get(id);
+      return position === undefined ? undefined : log.placeAt(position);
+    },
+    add,
+    reload,
+  };
 }

@@ -105,7 +105,7 @@ function configure(database: DatabaseSync): void {
     pragma synchronous = normal;
     pragma wal_autocheckpoint = 4000;
     pragma journal_size_limit = 67108864;
-    pragma cache_size = -32768;
+    pragma cache_size = -16384;
     pragma temp_store = memory;
   `);
 }

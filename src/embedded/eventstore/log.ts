@@ -12,7 +12,8 @@ export type Direction = "forwards" | "backwards";
 /** The last revision of a stream; the tombstone's when it is tombstoned, -1 when it has no event. */
 type StreamHead = { readonly id: number | undefined; readonly revision: number };
 
-export type CommittedId = { readonly stream: number | undefined; readonly revision: number; readonly position: number };
+/** Where an event is; `stream` as in `StreamHead`. */
+export type Place = { readonly stream: number; readonly revision: number; readonly position: number };
 
 /** Where the last event went. */
 export type WrittenEvents = { readonly streamId: number; readonly revision: number; readonly position: number };
@@ -37,7 +38,9 @@ export type Log = {
   /** As `streamPage`, over all streams in commit order. */
   allPage(from: number, direction: Direction, limit: number): RecordedEvent[];
   /** The ids of the newest events, oldest first. */
-  recentIds(limit: number): Iterable<{ readonly id: string } & CommittedId>;
+  recentIds(limit: number): Iterable<{ readonly id: string; readonly position: number }>;
+  /** Which place that position is, also for an event of the transaction that is under way. */
+  placeAt(position: number): Place | undefined;
   close(): void;
 };
 
@@ -118,7 +121,13 @@ export function openLog({ sqlite, durability, acknowledged }: Database, now: () 
       settle();
     },
     *recentIds(limit) {
-      for (const row of statements.recentIds.iterate(writtenPosition - limit)) yield committedId(row);
+      for (const row of statements.recentIds.iterate(writtenPosition - limit))
+        yield { id: text(row["id"]), position: integer(row["position"]) };
+    },
+    placeAt(position) {
+      const row = statements.place.get(position);
+      if (row === undefined) return undefined;
+      return { stream: integer(row["stream"]), revision: integer(row["revision"]), position };
     },
     close() {
       sqlite.close();
@@ -168,9 +177,8 @@ function prepare(database: DatabaseSync) {
     streamId: database.prepare("select id from streams where name = ?"),
     streamRevision: database.prepare("select max(revision) as revision from events where stream = ?"),
     lastPosition: database.prepare("select max(position) as position from events"),
-    recentIds: database.prepare(
-      "select id, stream, revision, position from events where position > ? order by position",
-    ),
+    recentIds: database.prepare("select id, position from events where position > ? order by position"),
+    place: database.prepare("select stream, revision from events where position = ?"),
     streamForwards: database.prepare(`${joined} where e.stream = ? and e.revision >= ? order by e.revision limit ?`),
     streamBackwards: database.prepare(
       `${joined} where e.stream = ? and e.revision <= ? order by e.revision desc limit ?`,
@@ -217,13 +225,6 @@ const recordedEvent = (row: Row): RecordedEvent => ({
   createdMs: integer(row["created_ms"]),
   data: bytes(row["data"]),
   metadata: bytes(row["metadata"]),
-});
-
-const committedId = (row: Row) => ({
-  id: text(row["id"]),
-  stream: integer(row["stream"]),
-  revision: integer(row["revision"]),
-  position: integer(row["position"]),
 });
 
 const empty = new Uint8Array();

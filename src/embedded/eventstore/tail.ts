@@ -1,7 +1,7 @@
 import { type RecordedEvent, sizeBytes } from "./event.ts";
 
-const eventsMax = 4_096;
-const bytesMax = 16 * 1024 * 1024;
+const eventsMax = 2_048;
+const bytesMax = 8 * 1024 * 1024;
 
 /** Called after a commit, with the position of its first event. */
 type CommitListener = (firstPosition: number) => void;
@@ -16,7 +16,7 @@ export type Tail = {
 
 /**
  * The newest events, held in memory, so that any number of live subscriptions costs no query. Positions have no gaps,
- * so a position is an index.
+ * so a position is an index. While nobody listens nothing is held.
  */
 export function createTail(lastPosition: number): Tail {
   let held: RecordedEvent[] = [];
@@ -35,6 +35,12 @@ export function createTail(lastPosition: number): Tail {
     firstPosition += dropped;
   };
 
+  const forget = (nextPosition: number) => {
+    held = [];
+    heldBytes = 0;
+    firstPosition = nextPosition;
+  };
+
   const notify = (stream: string | undefined, position: number) => {
     for (const listener of listeners.get(stream) ?? []) listener(position);
   };
@@ -43,12 +49,15 @@ export function createTail(lastPosition: number): Tail {
     publish(events) {
       const [first] = events;
       if (first === undefined) return;
+      if (listeners.size === 0) {
+        forget(first.position + events.length);
+        return;
+      }
       for (const event of events) {
         held.push(event);
         heldBytes += sizeBytes(event);
       }
       if (held.length > eventsMax || heldBytes > bytesMax) trim();
-      if (listeners.size === 0) return;
       notify(undefined, first.position);
       for (const stream of new Set(events.map((event) => event.stream))) notify(stream, first.position);
     },

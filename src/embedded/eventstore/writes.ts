@@ -32,17 +32,10 @@ export type WriteOutcome =
 type Apply = (request: WriteRequest) => WriteOutcome;
 
 export function createWrites(log: Log, metadata: StreamMetadata, committedIds: CommittedIds): Apply {
-  const write = (stream: string, first: number, events: readonly ProposedEvent[]): WrittenEvents => {
-    const last = log.write(stream, first, events);
-    let behind = events.length;
-    for (const { id } of events) {
-      behind -= 1;
-      committedIds.add(id, {
-        stream: last.streamId,
-        revision: last.revision - behind,
-        position: last.position - behind,
-      });
-    }
+  const write = (stream: string, revision: number, events: readonly ProposedEvent[]): WrittenEvents => {
+    const last = log.write(stream, revision, events);
+    const first = last.position - events.length + 1;
+    for (const [index, { id }] of events.entries()) committedIds.add(id, first + index);
     return last;
   };
 
