@@ -23,7 +23,7 @@ export const startBackends = async (config: Config, log: Log, stack: AsyncDispos
   const unlock = await lockDirectory(directory);
   stack.defer(unlock);
   const [eventStoreUrl, databaseUrl] = await bothOrNeither(
-    config.EVENTSTORE_URL ?? embeddedEventStore(directory, log, stack),
+    config.EVENTSTORE_URL ?? embeddedEventStore(config, log, stack),
     config.DATABASE_URL ?? embeddedPostgres(directory, log, stack),
   );
   await noteEndpoints(directory, { eventStoreUrl, databaseUrl });
@@ -50,11 +50,13 @@ const bothOrNeither = async <T>(...starting: readonly [T | Promise<T>, T | Promi
   return Promise.all(starting);
 };
 
-const embeddedEventStore = async (directory: string, log: Log, stack: AsyncDisposableStack): Promise<string> => {
-  const folder = join(directory, "eventstore");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+const embeddedEventStore = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<string> => {
+  const { DATA_DIR, EVENTSTORE_EMBEDDED_ACCESS: access } = config;
+  const directory = join(DATA_DIR, "eventstore");
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   const store = await startEventStore({
-    directory: folder,
+    directory,
+    ...(access && { access }),
     onFailure: (error) => log.error({ error }, "the event store is not running and is started again"),
   });
   stack.defer(() => store.stop());
@@ -73,7 +75,7 @@ const embeddedPostgres = async (directory: string, log: Log, stack: AsyncDisposa
 
 const endpointsFile = (directory: string): string => join(directory, "endpoints.json");
 
-/** The database's URL holds its password. */
+/** The database's URL holds its password, and the event store's may. */
 const noteEndpoints = async (directory: string, endpoints: Endpoints): Promise<void> => {
   const file = endpointsFile(directory);
   await writeFile(file, "", { mode: 0o600 });

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
+import { accessModes } from "./embedded/eventstore/accessMode.ts";
 
 const integer = (least: number, most: number) =>
   z
@@ -52,6 +53,7 @@ const Environment = z.object({
     .string()
     .regex(/^esdb(\+discover)?:\/\/\S+$/, "must start with esdb:// or esdb+discover://")
     .optional(),
+  EVENTSTORE_EMBEDDED_ACCESS: z.enum(accessModes, `must be among ${accessModes.join(", ")}`).optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" }).optional(),
   DATABASE_POOL_MAX: integer(1, 1_000).default(10),
   DATABASE_IDLE_TIMEOUT_MS: integer(0, 3_600_000).default(30_000),

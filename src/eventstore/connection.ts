@@ -3,7 +3,7 @@ import {
   AccessDeniedError,
   CancelledError,
   DeadlineExceededError,
-  EventStoreDBClient,
+  type EventStoreDBClient,
   NotLeaderError,
   TimeoutError,
   UnavailableError,
@@ -11,6 +11,7 @@ import {
 } from "@eventstore/db-client";
 import { type ChannelInterface, connectivityState } from "@grpc/grpc-js";
 import { type BatchAppend, openBatchAppend } from "./batchAppend.ts";
+import { clientAt } from "./clientAt.ts";
 import { EventStoreUnavailable } from "./store.ts";
 
 const connectTimeoutMs = 3_000;
@@ -37,7 +38,7 @@ export const connectTo = (url: string, options: { appendTimeoutMs: number }): Co
 
   const failed = (which: EventStoreDBClient) => {
     if (which !== client) return;
-    client = newClient(url);
+    client = nextClient(url) ?? client;
     connected = undefined;
     appends = undefined;
   };
@@ -94,9 +95,17 @@ export const connectTo = (url: string, options: { appendTimeoutMs: number }): Co
 let clientsMade = 0;
 const newClient = (url: string): EventStoreDBClient => {
   clientsMade += 1;
-  if (/keep[_-]?alive[_-]?interval=/i.test(url)) return EventStoreDBClient.connectionString(url);
-  const interval = keepAliveMs + (clientsMade % 1_000);
-  return EventStoreDBClient.connectionString(`${url}${url.includes("?") ? "&" : "?"}keepAliveInterval=${interval}`);
+  return clientAt(url, { keepAliveInterval: String(keepAliveMs + (clientsMade % 1_000)) });
+};
+
+/** Without it, the former client tries again. */
+const nextClient = (url: string): EventStoreDBClient | undefined => {
+  try {
+    return newClient(url);
+  } catch {
+    // The file with the certificate is not there, as the folder it is in: it may come back.
+    return undefined;
+  }
 };
 
 function channelOf(this: EventStoreDBClient): Promise<ChannelInterface> {

@@ -18,7 +18,7 @@ const soon = { timeout: 20_000, interval: 20 };
 const temporaryFolders = (): string[] =>
   readdirSync(tmpdir()).filter((name) => name.startsWith("everfold-eventstore-"));
 
-test("events in memory are appended, refused, read and subscribed to like others, and gone with the store", async () => {
+test("events in memory are appended, refused, read and followed like others, and gone with the store", async () => {
   const first = await startEventStore({ memory: true });
   const client = clientOf(first);
   await client.appendToStream("short-lived", numberedUpTo(500));

@@ -59,7 +59,12 @@ const script = `
   const [host, port, bytes, ending] = process.argv.slice(1);
   const socket = require("node:net").connect(Number(port), host);
   let received = 0;
-  const endings = { stays() {}, closes: () => socket.destroy(), "half-closes": () => socket.end(), resets: () => socket.resetAndDestroy() };
+  const endings = {
+    stays() {},
+    closes: () => socket.destroy(),
+    "half-closes": () => socket.end(),
+    resets: () => socket.resetAndDestroy(),
+  };
   socket.on("error", () => {}).on("data", (chunk) => { received += chunk.length; });
   socket.on("connect", () => socket.write(Buffer.from(bytes, "base64"), endings[ending]));
   socket.on("close", () => console.log(received));
