@@ -32,6 +32,8 @@ export const invalidArgument = (details: string) => new RpcError(status.INVALID_
 
 export const unknownError = (details: string) => new RpcError(status.UNKNOWN, details);
 
+export const brokenOff = () => new RpcError(status.CANCELLED, "The call was broken off.");
+
 export const shuttingDown = () => new RpcError(status.UNAVAILABLE, "Server Is Not Ready");
 
 export const accessDenied = () =>

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type {
   AppendReq,
   AppendResp,
@@ -7,7 +8,13 @@ import type {
   TombstoneResp,
 } from "@eventstore/db-client/generated/streams_pb.js";
 import type { ServerReadableStream } from "@grpc/grpc-js";
-import { invalidArgument, maximumAppendSizeExceeded, streamDeleted, wrongExpectedVersion } from "./errors.ts";
+import {
+  brokenOff,
+  invalidArgument,
+  maximumAppendSizeExceeded,
+  streamDeleted,
+  wrongExpectedVersion,
+} from "./errors.ts";
 import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
 import { expectedRevision, proposedEvent, writableStreamName } from "./requests.ts";
 import { appended, appendRefused, deleted, tombstoned } from "./responses.ts";
@@ -26,6 +33,9 @@ export function createStreamsWrites(writer: Writer, maxAppendBytes: number): Str
   return {
     async append(call) {
       const { stream, expected, events } = await receiveAppend(call, maxAppendBytes);
+      // Who breaks off seems to have sent everything: its messages end. That it has gone is told a turn later.
+      await nextTurn();
+      if (call.cancelled) throw brokenOff();
       const outcome = await writer.write({ kind: "append", stream, expected, events });
       if (outcome.kind === "written") return appended(outcome);
       if (outcome.kind === "streamDeleted") throw streamDeleted(stream);
