@@ -8,7 +8,7 @@ import {
   WrongExpectedVersionError,
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
-import { numbered, numberedUpTo, numbersOf } from "./numbered.ts";
+import { collected, numbered, numberedUpTo, numbersOf } from "./numbered.ts";
 import { freshName, serverUnderTest } from "./serverUnderTest.ts";
 
 /*
@@ -73,6 +73,20 @@ describe.each(["a batched append", "an append alone"])("%s", (way) => {
     expect((await append(stream, [first], NO_STREAM)).nextExpectedRevision).toBe(0n);
     expect(await written(stream)).toEqual([0, 1, 2]);
   });
+
+  test.each<AppendExpectedRevision>([ANY, STREAM_EXISTS])(
+    "whose beginning is repeated with %s is answered with where that beginning is",
+    async (expected) => {
+      const stream = freshName();
+      const [a, b, c] = [numbered(0), numbered(1), numbered(2)];
+      await append(stream, [a, b, c], NO_STREAM);
+      const [, second] = await collected(under.client.readStream(stream));
+      const again = await append(stream, [a, b], expected);
+      expect(again.nextExpectedRevision).toBe(1n);
+      expect(again.position).toEqual(second?.event?.position);
+      expect(await written(stream)).toEqual([0, 1, 2]);
+    },
+  );
 
   test("repeated at its place is refused when it goes on past what was written, differs or has another order", async () => {
     const stream = freshName();

@@ -53,12 +53,12 @@ describe("a subscription to a stream", () => {
   });
 
   test.each<[string, SubscribeToStreamOptions, number[]]>([
-    ["the start when nothing is said", {}, [0, 1, 2, 3, 4]],
-    ["the start", { fromRevision: START }, [0, 1, 2, 3, 4]],
+    ["at the start when nothing is said", {}, [0, 1, 2, 3, 4]],
+    ["at the start", { fromRevision: START }, [0, 1, 2, 3, 4]],
     ["after the first revision", { fromRevision: 0n }, [1, 2, 3, 4]],
     ["after the revision it is given", { fromRevision: 2n }, [3, 4]],
     ["after the last revision, with what comes", { fromRevision: 3n }, [4]],
-  ])("begins at %s", async (_, options, expected) => {
+  ])("begins %s", async (_, options, expected) => {
     const stream = await streamOf(4);
     const heard = heardBy(under.client.subscribeToStream(stream, options));
     await expect.poll(() => heard.confirmations, soon).toBe(1);
