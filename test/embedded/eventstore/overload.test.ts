@@ -1,0 +1,76 @@
+import { once } from "node:events";
+import type { ClientHttp2Stream } from "node:http2";
+import { buffer } from "node:stream/consumers";
+import { binaryEvent, type EventStoreDBClient, START } from "@eventstore/db-client";
+import { expect, onTestFinished, test } from "vitest";
+import { begin, frame, memoryOf, openSession } from "./rawHttp2.ts";
+import { firstChunk, readOf } from "./rawRequests.ts";
+import { everythingIn } from "./storedEvents.ts";
+import { clientOf, freshStream, type Numbered, numbered, numbersOf, storeUnderTest } from "./storeUnderTest.ts";
+
+const under = storeUnderTest();
+const soon = { timeout: 50_000, interval: 50 };
+
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+/** The ids that a subscription to all streams is given, as they come. */
+function idsGivenTo(client: EventStoreDBClient): string[] {
+  const ids: string[] = [];
+  const subscription = client.subscribeToAll({ fromPosition: START });
+  subscription.on("data", ({ event }) => event !== undefined && ids.push(event.id));
+  onTestFinished(() => subscription.unsubscribe());
+  return ids;
+}
+
+test("a thousand subscribers are each given everything, in order, while others append", async () => {
+  const clients = upTo(4).map(() => clientOf(under.store));
+  const writing = (async () => {
+    for (const n of upTo(60)) await under.client.appendToStream(`writer-${n % 5}`, numbered(n));
+  })();
+  const given = upTo(250).flatMap(() => clients.map(idsGivenTo));
+  await writing;
+  const all = (await everythingIn(under.client)).map(({ id }) => id);
+  for (const ids of given) await expect.poll(() => ids.length, soon).toBe(all.length);
+  for (const ids of given) expect(ids).toEqual(all);
+  expect(memoryOf(under.store)).toBeLessThan(600);
+});
+
+test("a thousand readers who do not read cost little, keep nobody else waiting and miss nothing", async () => {
+  const stream = freshStream("large");
+  const page = () => upTo(10).map(() => binaryEvent({ type: "Scanned", data: Buffer.alloc(100_000, 7) }));
+  for (const _ of upTo(10)) await under.client.appendToStream(stream, page());
+  const memoryBefore = memoryOf(under.store);
+  const session = await openSession(under.store);
+  const calls = upTo(1_000).map(() => begin(session, "Read").end(frame(readOf(stream))));
+  await Promise.all(calls.map((call) => once(call, "response")));
+  const quick = freshStream("quick");
+  await under.client.appendToStream(quick, numbered(1));
+  expect(await numbersOf(under.client.readStream<Numbered>(quick))).toEqual([1]);
+  expect(memoryOf(under.store) - memoryBefore).toBeLessThan(1_000);
+  const [first, last] = [calls.at(0), calls.at(-1)];
+  for (const call of [first, last]) expect(call && (await bytesOf(call))).toBeGreaterThan(10_000_000);
+});
+
+async function bytesOf(call: ClientHttp2Stream): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of call) bytes += chunk.length;
+  return bytes;
+}
+
+test("who leaves the answers to its batches lying is listened to no further, until it reads them", async () => {
+  const batches = 20_000;
+  const session = await openSession(under.store, 0);
+  const call = begin(session, "BatchAppend");
+  const refused = frame(firstChunk("", [], true));
+  call.end(Buffer.concat(upTo(batches).map(() => refused)));
+  for (const n of upTo(200)) await under.client.appendToStream(freshStream(), numbered(n));
+  expect(call.writableFinished).toBe(false);
+  session.settings({ initialWindowSize: 65_535 });
+  expect(messagesIn(await buffer(call))).toBe(batches);
+});
+
+function messagesIn(bytes: Buffer): number {
+  let count = 0;
+  for (let offset = 0; offset < bytes.length; offset += 5 + bytes.readUInt32BE(offset + 1)) count += 1;
+  return count;
+}
