@@ -12,12 +12,12 @@ export const slot: fc.Arbitrary<Slot> = fc.oneof(
 export const expectationOfDeletion: fc.Arbitrary<Expectation<ExpectedOfDeletion>> = fc.oneof(
   { weight: 4, arbitrary: fc.constant("any" as const) },
   { weight: 3, arbitrary: fc.constant(0) },
-  { weight: 1, arbitrary: fc.constant("no_stream" as const) },
+  { weight: 2, arbitrary: fc.constant("no_stream" as const) },
   { weight: 2, arbitrary: fc.integer({ min: -3, max: 2 }) },
 );
 
 export const expectation: fc.Arbitrary<Expectation> = fc.oneof(
-  { weight: 9, arbitrary: expectationOfDeletion },
+  { weight: 5, arbitrary: expectationOfDeletion },
   { weight: 1, arbitrary: fc.constant("stream_exists" as const) },
 );
 

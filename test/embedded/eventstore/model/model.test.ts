@@ -15,7 +15,7 @@ const commands = fc.commands(
       { weight: 24, arbitrary: newAppends },
       { weight: 20, arbitrary: repeatedAppends },
       { weight: 8, arbitrary: metadataAppends },
-      { weight: 6, arbitrary: softDeletions },
+      { weight: 8, arbitrary: softDeletions },
       { weight: 2, arbitrary: tombstones },
       { weight: 12, arbitrary: streamReads },
       { weight: 10, arbitrary: allReads },
@@ -53,13 +53,14 @@ async function freshStore(): Promise<Kept> {
 
 afterAll(() => kept?.node.end());
 
-/** What shrinking may take once something is wrong. */
+/** Once something is wrong, so many shorter ways to it are tried, each on a store of its own, within so much time. */
+const shrinksMax = 80;
 const timeout = 600_000;
 
 test("whatever is asked of the store, in whatever order, it answers as the specification says", {
   timeout,
 }, async () => {
-  await fc.assert(fc.asyncProperty(commands, run), { numRuns: 100 });
+  await fc.assert(fc.asyncProperty(fc.limitShrink(commands, shrinksMax), run), { numRuns: 150 });
   await run([]);
   if (kept === undefined) throw new Error("No store is left.");
   const { node, store } = kept;

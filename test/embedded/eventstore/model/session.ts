@@ -83,8 +83,7 @@ export async function settle(
 function agree(allowed: Outcome["answer"], actual: ObservedAnswer): boolean {
   if (allowed.kind === "accepted" && actual.kind === "accepted") {
     // The client reads "no revision", all that an empty append to a new stream can be told, as 0.
-    const isUntold = allowed.revision === -1n;
-    return actual.revision === (isUntold ? 0n : allowed.revision);
+    return actual.revision === (allowed.revision === noRevision ? 0n : allowed.revision);
   }
   if (allowed.kind === "wrongExpectedRevision" && actual.kind === "wrongExpectedRevision")
     return allowed.current === actual.current;
