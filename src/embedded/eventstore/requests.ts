@@ -24,7 +24,7 @@ export type ReadRequest = {
 };
 
 const windowDefault = 32;
-const nameBytesMax = 4_096;
+export const nameBytesMax = 4_096;
 const nilId = "00000000-0000-0000-0000-000000000000";
 const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -32,8 +32,14 @@ const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 export const integer = (text: string): number => Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 
 function streamName(identifier: StreamIdentifier | undefined): string {
+  const name = optionalStreamName(identifier);
+  if (name === "") throw unknownError("The stream has no name.");
+  return name;
+}
+
+/** Empty when there is none. */
+export function optionalStreamName(identifier: StreamIdentifier | undefined): string {
   const bytes = Buffer.from(identifier?.getStreamName_asU8() ?? []);
-  if (bytes.length === 0) throw unknownError("The stream has no name.");
   if (bytes.length > nameBytesMax) throw invalidArgument(`The stream's name is longer than ${nameBytesMax} bytes.`);
   // Replacing what is no text would make one stream of several.
   if (!isUtf8(bytes)) throw invalidArgument("The stream's name is no UTF-8.");

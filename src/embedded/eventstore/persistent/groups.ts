@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { nameBytesMax } from "../requests.ts";
 import { groupExists, groupFailed } from "./errors.ts";
 import type { Group } from "./group.ts";
 import { type GroupConfig, type GroupName, isOfAll, problemOf } from "./groupConfig.ts";
@@ -40,7 +41,9 @@ export function createGroups(services: GroupServices): Groups {
 
   const check = ({ source, group, settings }: GroupRequest): void => {
     const name = { source, group };
-    const problem = group === "" ? "The group has no name." : problemOf(settings);
+    if (group === "") throw groupFailed(name, "The group has no name.");
+    if (Buffer.byteLength(checkpointStream(name)) > nameBytesMax) throw groupFailed(name, "Its names are too long.");
+    const problem = problemOf(settings);
     if (problem !== undefined) throw groupFailed(name, problem);
     const isPastEnd = isOfAll(name) && typeof settings.startFrom === "number" && settings.startFrom > log.lastPosition;
     if (isPastEnd) throw groupFailed(name, `The log ends before position ${settings.startFrom}.`);

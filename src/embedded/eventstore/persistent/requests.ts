@@ -12,16 +12,13 @@ import { invalidArgument } from "../errors.ts";
 import { createFilter } from "../filters.ts";
 import type { IdForm } from "../readResponses.ts";
 import type { From } from "../reads.ts";
-import { filterRequest, idForm, integer } from "../requests.ts";
+import { filterRequest, idForm, integer, optionalStreamName } from "../requests.ts";
 import { groupFailed } from "./errors.ts";
 import { allStreams, type GroupName } from "./groupConfig.ts";
 import type { GroupRequest } from "./groups.ts";
 import { groupSettings } from "./settingsRequest.ts";
 
 const bufferSizeMax = 100_000;
-
-const streamName = (identifier: StreamIdentifier | undefined): string =>
-  Buffer.from(identifier?.getStreamName_asU8() ?? []).toString();
 
 type Addressed = {
   hasAll(): boolean;
@@ -31,7 +28,7 @@ type Addressed = {
 
 function groupName(options: Addressed | undefined): GroupName {
   if (options === undefined) throw invalidArgument("The request has no options.");
-  const source = options.hasAll() ? allStreams : streamName(options.getStreamIdentifier());
+  const source = options.hasAll() ? allStreams : optionalStreamName(options.getStreamIdentifier());
   if (source === "") throw invalidArgument("The request names neither a stream nor all streams.");
   return { source, group: options.getGroupName() };
 }
@@ -55,7 +52,7 @@ export function listRequest(message: ListReq): string | undefined {
   if (options?.hasListAllSubscriptions()) return undefined;
   const target = options?.getListForStream();
   if (target === undefined) throw invalidArgument("The request does not say which groups to list.");
-  return target.hasAll() ? allStreams : streamName(target.getStream());
+  return target.hasAll() ? allStreams : optionalStreamName(target.getStream());
 }
 
 type ConsumerRequest = { readonly name: GroupName; readonly capacity: number; readonly idForm: IdForm };
@@ -91,7 +88,7 @@ function groupRequest(options: CreateReq.Options | UpdateReq.Options | undefined
     return { ...name, filter: undefined, settings: groupSettings(name, settings, allStart(name, all)) };
   }
   const legacy = options.getStream();
-  const name = { source: streamName(legacy?.getStreamIdentifier() ?? options.getStreamIdentifier()), group };
+  const name = { source: optionalStreamName(legacy?.getStreamIdentifier() ?? options.getStreamIdentifier()), group };
   if (name.source === "") throw groupFailed(name, "The stream has no name.");
   if (name.source === allStreams) throw groupFailed(name, "A group of all streams has options of its own.");
   const startFrom = legacy === undefined ? fromRevision(name, settings.getRevision()) : streamStart(name, legacy);
