@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EventStoreDBClient, type EventTypeToRecordedEvent, jsonEvent } from "@eventstore/db-client";
+import { EventStoreDBClient } from "@eventstore/db-client";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+
+export { type Numbered, numbered, numberedUpTo, numbersOf } from "../../eventstore/contract/numbered.ts";
 
 export const freshDirectory = (): string => mkdtempSync(join(tmpdir(), "everfold-eventstore-"));
 
@@ -48,19 +50,3 @@ export const freshStream = (category = "order"): string => {
   streams += 1;
   return `${category}-${streams}`;
 };
-
-export type Numbered = { type: "Numbered"; data: { n: number } };
-
-export const numbered = (n: number, id?: string) =>
-  jsonEvent<Numbered>({ type: "Numbered", data: { n }, ...(id !== undefined && { id }) });
-
-export const numberedUpTo = (count: number) => Array.from({ length: count }, (_, n) => numbered(n));
-
-/** The numbers of the events that a read gives, in its order. */
-export async function numbersOf(
-  events: AsyncIterable<{ event?: EventTypeToRecordedEvent<Numbered> | undefined }>,
-): Promise<number[]> {
-  const numbers: number[] = [];
-  for await (const { event } of events) if (event?.type === "Numbered") numbers.push(event.data.n);
-  return numbers;
-}

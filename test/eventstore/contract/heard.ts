@@ -3,7 +3,7 @@ import { onTestFinished } from "vitest";
 import { numberIn } from "./numbered.ts";
 
 /** What a subscription has said so far. */
-export type Heard = {
+type Heard = {
   events: ResolvedEvent[];
   /** Of the events that have one. */
   numbers: number[];

@@ -27,7 +27,7 @@ const givenUrl = process.env["EVENTSTORE_URL"];
 /** Whether the server is the file's own: what would disturb others, or is true of an empty store alone, needs that. */
 export const isOwnServer = givenUrl === undefined;
 
-export type ServerUnderTest = {
+type ServerUnderTest = {
   /** A connection string. */
   readonly url: string;
   /** The client that all tests of the file share. */
