@@ -68,3 +68,18 @@ describe("a group that can hold little", () => {
     await expect.poll(() => consumer.numbers, soon).toEqual(upTo(100));
   });
 });
+
+test("a consumer that stops reading for a while loses nothing, and holds up nobody else", async () => {
+  const stream = freshName();
+  const group = await groupOn(under.client, stream);
+  const consumer = group.consume(acknowledge, { client: under.connect(), bufferSize: 200 });
+  await expect.poll(() => consumer.confirmations, soon).toBe(1);
+  consumer.subscription.pause();
+  const metadata = { padding: "x".repeat(50_000) };
+  for (const n of upTo(200)) await under.client.appendToStream(stream, { ...numbered(n), metadata });
+  const other = (await groupOn(under.client, stream)).consume(acknowledge);
+  await expect.poll(() => other.numbers, soon).toEqual(upTo(200));
+  expect(consumer.numbers.length).toBeLessThan(200);
+  consumer.subscription.resume();
+  await expect.poll(() => consumer.numbers, soon).toEqual(upTo(200));
+});

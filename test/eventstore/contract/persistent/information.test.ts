@@ -153,11 +153,19 @@ describe("what is known of a consumer", () => {
     expect(connections).toHaveLength(1);
     expect(connections[0]).toMatchObject({
       connectionName: "billing-worker",
-      username: expect.stringMatching(/./),
       totalItems: 4n,
       inFlightMessages: 4,
       availableSlots: 3,
     });
+  });
+
+  test("is who it is, on a connection that tells it", async () => {
+    const group = await groupOn(under.client, freshName());
+    group.consume();
+    await members(group, 1);
+    const [connection] = (await group.info()).connections;
+    const isSecret = !under.url.includes("tls=false");
+    expect(connection?.username).toEqual(isSecret ? under.credentials.username : expect.stringMatching(/./));
   });
 
   test("is how long it took, when the group is to record that", async () => {

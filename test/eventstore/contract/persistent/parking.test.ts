@@ -107,6 +107,23 @@ describe("replaying parked messages", () => {
     await under.client.replayParkedMessagesToStream(stream, group.name);
     await expect.poll(() => consumer.numbers, soon).toEqual([0, 1, 2]);
     await parkedMessages(group, 3);
+    const parked = await collected(under.client.readStream(group.parkedStream, { resolveLinkTos: true }));
+    expect(parked.map(({ event }) => event?.streamId)).toEqual([stream, stream, stream]);
+  });
+
+  test("delivers each with the link that it was parked as, and knows its acknowledgement", async () => {
+    const { stream, group } = await allParked(2);
+    const first = group.consume(acknowledge);
+    await under.client.replayParkedMessagesToStream(stream, group.name);
+    await expect.poll(() => first.numbers, soon).toEqual([0, 1]);
+    expect(first.deliveries.map(({ event }) => event?.streamId)).toEqual([stream, stream]);
+    expect(first.deliveries.map(({ link }) => link?.streamId)).toEqual([group.parkedStream, group.parkedStream]);
+    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await first.subscription.unsubscribe();
+    await members(group, 0);
+    const second = group.consume(acknowledge);
+    await under.client.appendToStream(stream, numbered(2));
+    await expect.poll(() => second.numbers, soon).toEqual([2]);
   });
 
   test("waits for a consumer", async () => {

@@ -51,6 +51,26 @@ describe("a message that is refused", () => {
     await expect.poll(() => consumer.numbers, soon).toEqual([0, 1, 1, 2, 3, 4]);
   });
 
+  test("to be retried comes before what is new, however many are refused one after the other", async () => {
+    const group = await groupOn(under.client, await streamOf(41));
+    const answer: Answer = (subscription, delivery) => {
+      const n = numberIn(delivery.event) ?? 0;
+      if (n === 40 || delivery.retryCount > 0) return subscription.ack(delivery);
+      return subscription.nack(n < 20 ? SKIP : RETRY, "Once more", delivery);
+    };
+    const { numbers } = group.consume(answer, { bufferSize: 10 });
+    await expect.poll(() => numbers, soon).toContain(40);
+    expect(numbers.indexOf(40)).toBe(20 + 2 * 20);
+  });
+
+  test("to be retried comes in the order of the stream, in whatever order it was refused", async () => {
+    const group = await groupOn(under.client, await streamOf(3));
+    const consumer = group.consume();
+    await expect.poll(() => consumer.numbers, soon).toEqual([0, 1, 2]);
+    await consumer.subscription.nack(RETRY, "All at once", ...consumer.deliveries.toReversed());
+    await expect.poll(() => consumer.numbers, soon).toEqual([0, 1, 2, 0, 1, 2]);
+  });
+
   test("to be parked is not delivered again, and lets the next one come", async () => {
     const stream = await streamOf(3);
     const group = await groupOn(under.client, stream);

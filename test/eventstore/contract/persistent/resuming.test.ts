@@ -53,6 +53,17 @@ describe("a group that everybody has left", () => {
   });
 });
 
+test("a message whose consumers leave is tried again however seldom it may be retried", async () => {
+  const group = await groupOn(under.client, await streamOf(1), { maxRetryCount: 0 });
+  for (const retryCount of upTo(3)) {
+    const leaving = group.consume();
+    await expect.poll(() => leaving.deliveries.map((delivery) => delivery.retryCount), soon).toEqual([retryCount]);
+    await leaving.subscription.unsubscribe();
+    await members(group, 0);
+  }
+  expect((await group.info()).stats.parkedMessageCount).toBe(0n);
+});
+
 describe("a checkpoint", () => {
   test("is the revision up to which all is handled", async () => {
     const group = await groupOn(under.client, await streamOf(6), eachMessage);
