@@ -124,6 +124,13 @@ describe("a deleted stream", () => {
     expect(await numbersOf(under.client.readStream(stream, { fromRevision: 1n }))).toEqual([3]);
   });
 
+  test("is, once recreated, a stream like any other to those who expect none", async () => {
+    const stream = await deletedStreamOf(3);
+    await under.client.appendToStream(stream, numbered(3), { expectedRevision: NO_STREAM });
+    const refusal = under.client.appendToStream(stream, numbered(4), { expectedRevision: NO_STREAM });
+    await expect(refusal).rejects.toMatchObject({ type: "wrong-expected-version", actualVersion: 3n });
+  });
+
   test("has, once recreated, no other metadata than where it begins", async () => {
     const stream = await streamOf(2);
     await under.client.setStreamMetadata(stream, { maxCount: 1, owner: "Ada" });

@@ -28,6 +28,15 @@ describe("an event", () => {
     expect(recorded?.link).toBeUndefined();
   });
 
+  test("has one id, however its letters are written", async () => {
+    const stream = freshName();
+    const id = randomUUID();
+    await under.client.appendToStream(stream, numbered(0, id.toUpperCase()), { expectedRevision: NO_STREAM });
+    await under.client.appendToStream(stream, numbered(0, id), { expectedRevision: NO_STREAM });
+    const events = await collected(under.client.readStream(stream));
+    expect(events.map(({ event }) => event?.id)).toEqual([id]);
+  });
+
   test("is numbered from 0 on, without gaps", async () => {
     const stream = freshName();
     await under.client.appendToStream(stream, numberedUpTo(3), { expectedRevision: NO_STREAM });

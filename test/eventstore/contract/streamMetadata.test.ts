@@ -5,10 +5,12 @@ import {
   type EventData,
   jsonEvent,
   NO_STREAM,
+  STREAM_EXISTS,
   type StreamMetadata,
   WrongExpectedVersionError,
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
+import { heardBy } from "./heard.ts";
 import { collected, numbered, numberedUpTo, numbersOf, upTo } from "./numbered.ts";
 import { freshName, serverUnderTest, soon } from "./serverUnderTest.ts";
 
@@ -122,10 +124,19 @@ describe("$tb", () => {
     expect(await numbersOf(under.client.readStream(stream, { fromRevision: 1n, maxCount: 1 }))).toEqual([3]);
   });
 
+  test("leaves nothing to a read backwards from before it", async () => {
+    const stream = await streamOf(5, { truncateBefore: 3 });
+    const backwards = under.client.readStream(stream, { direction: BACKWARDS, fromRevision: 1n });
+    expect(await numbersOf(backwards)).toEqual([]);
+  });
+
   test("beyond the end leaves a stream that is empty, and there", async () => {
     const stream = await streamOf(5, { truncateBefore: 100 });
     expect(await read(stream)).toEqual([]);
-    expect((await under.client.appendToStream(stream, numbered(5))).nextExpectedRevision).toBe(5n);
+    const { nextExpectedRevision } = await under.client.appendToStream(stream, numbered(5), {
+      expectedRevision: STREAM_EXISTS,
+    });
+    expect(nextExpectedRevision).toBe(5n);
   });
 
   test("holds beside $maxCount, whichever hides more", async () => {
@@ -144,9 +155,11 @@ describe("$tb", () => {
   });
 });
 
-test("$maxAge hides what is older, and nothing younger", async () => {
+test("$maxAge hides what is older from readers and subscribers, and nothing younger", async () => {
   const stream = await streamOf(2, { maxAge: 1 });
   await expect.poll(() => read(stream), soon).toEqual([]);
+  const heard = heardBy(under.client.subscribeToStream(stream));
+  await expect.poll(() => heard.order, soon).toEqual(["confirmation", "caughtUp"]);
   await under.client.setStreamMetadata(stream, { maxAge: 3_600 });
   expect(await read(stream)).toEqual([0, 1]);
 });

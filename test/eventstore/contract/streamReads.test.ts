@@ -1,5 +1,6 @@
 import {
   BACKWARDS,
+  binaryEvent,
   END,
   FORWARDS,
   type ReadStreamOptions,
@@ -73,6 +74,16 @@ describe("a stream of three thousand events", () => {
 });
 
 describe("a stream that", () => {
+  test("has large events is read whole", async () => {
+    const stream = freshName();
+    for (const n of upTo(6)) {
+      await under.client.appendToStream(stream, binaryEvent({ type: "Scanned", data: Buffer.alloc(1_000_000, n) }));
+    }
+    const events = await collected(under.client.readStream(stream));
+    expect(events.map(({ event }) => event?.data)).toEqual(upTo(6).map((n) => new Uint8Array(1_000_000).fill(n)));
+    await under.client.deleteStream(stream);
+  });
+
   test("was never written to is not found, which names it", async () => {
     const stream = freshName("日本");
     await expect(read(stream)).rejects.toBeInstanceOf(StreamNotFoundError);
