@@ -1,7 +1,11 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import shared from "@eventstore/db-client/generated/shared_pb.js";
 import { StreamsClient } from "@eventstore/db-client/generated/streams_grpc_pb.js";
+import type { BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
 import { Client, type ServiceError, status } from "@grpc/grpc-js";
+import timestamp from "google-protobuf/google/protobuf/timestamp_pb.js";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   appended,
@@ -10,6 +14,7 @@ import {
   batchAppended,
   firstChunk,
   identifier,
+  nextChunk,
   type Proposed,
 } from "./rawRequests.ts";
 import { everythingIn, type Stored } from "./storedEvents.ts";
@@ -110,6 +115,29 @@ describe("an append", () => {
     const sent = messages.filter((message) => message !== undefined);
     expect(await appended(streamsClient(), sent)).toMatchObject({ code: status.INVALID_ARGUMENT });
   });
+});
+
+test("an append to all streams is refused", async () => {
+  const all = "$all";
+  expect(await appended(streamsClient(), appendMessages(all, [{}]))).toMatchObject({ code: status.PERMISSION_DENIED });
+  const answer = await batchAppended(streamsClient(), firstChunk(all, [{}], true));
+  expect(answer.getError()?.getDetails()?.getTypeName()).toBe("event_store.client.AccessDenied");
+});
+
+test("chunks that belong to no batch are passed over, and a batch that does not end is given up once", async () => {
+  const call = streamsClient().batchAppend();
+  const answers: BatchAppendResp[] = [];
+  call.on("data", (answer: BatchAppendResp) => answers.push(answer));
+  const unfinished = firstChunk("bad", [{}], false);
+  unfinished.getOptions()?.setDeadline(timestamp.Timestamp.fromDate(new Date(Date.now() + 300)));
+  const id = unfinished.getCorrelationId()?.getString() ?? "";
+  for (const chunk of [nextChunk(randomUUID(), [{}], true), unfinished]) call.write(chunk);
+  await expect.poll(() => answers.length, { timeout: 20_000 }).toBe(1);
+  call.write(nextChunk(id, [{}], true));
+  call.end();
+  await once(call, "end");
+  expect(answers.map((answer) => answer.getCorrelationId()?.getString())).toEqual([id]);
+  expect(answers[0]?.getError()?.getDetails()?.getTypeName()).toBe("event_store.client.Timeout");
 });
 
 describe("what is no message", () => {
