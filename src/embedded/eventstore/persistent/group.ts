@@ -35,8 +35,9 @@ export function createGroup(config: GroupConfig, services: GroupServices) {
   const checkpoints = createCheckpoints(config, checkpoint, services);
   const meter = createMeter(nowMs);
   const connections = new Map<string, Connection>();
+  const handOut = (): boolean => deliver(connections, deliveries, reader, nowMs(), pump.run);
   const pump = createPump(() => {
-    const isBusy = deliver(connections, deliveries, reader, nowMs(), pump.run) || reader.pull(deliveries.wanted);
+    const isBusy = handOut() || reader.pull(deliveries.wanted);
     checkpoints.consider(deliveries.mark, false);
     return isBusy;
   }, fail);
@@ -51,6 +52,16 @@ export function createGroup(config: GroupConfig, services: GroupServices) {
     if (!(error instanceof RpcError)) services.onFailure(error);
     endAll(error instanceof RpcError ? error : unknownError(`The subscription group failed: ${String(error)}`));
   }
+
+  // What one answer makes room for goes out before the next is heard: messages that the next one refuses come behind it.
+  const answered = (): void => {
+    try {
+      handOut();
+    } catch (error) {
+      fail(error);
+    }
+    pump.run();
+  };
 
   const leave = (id: string): void => {
     if (!connections.delete(id)) return;
@@ -76,12 +87,12 @@ export function createGroup(config: GroupConfig, services: GroupServices) {
         for (const { consumer: holder, deliveredAtMs } of deliveries.acknowledge(ids)) {
           connections.get(holder)?.answered(nowMs() - deliveredAtMs);
         }
-        pump.run();
+        answered();
       },
       refuse: (ids, action, reason) => {
         if (!connections.has(id)) return;
         parking.add(deliveries.refuse(id, ids, action, reason));
-        pump.run();
+        answered();
       },
       leave: () => leave(id),
     };
