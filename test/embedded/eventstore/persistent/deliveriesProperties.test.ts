@@ -1,35 +1,19 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { strategyNames } from "../../../../src/embedded/eventstore/persistent/consumerStrategy.ts";
-import { createDeliveries } from "../../../../src/embedded/eventstore/persistent/deliveries.ts";
+import { createDeliveries, type Deliveries } from "../../../../src/embedded/eventstore/persistent/deliveries.ts";
 import type { Delivered } from "../../../../src/embedded/eventstore/persistent/inFlight.ts";
 import { messageAt } from "./messages.ts";
 
-const consumerNames = ["ann", "bob", "cleo"];
-const streams = ["order-1", "order-2", "order-3", "order-4"];
 const capacity = 3;
+const messageTimeoutMs = 100;
 
-const step = fc.oneof(
-  fc.record({ kind: fc.constant("add" as const), stream: fc.constantFrom(...streams) }),
-  fc.record({ kind: fc.constant("pass" as const) }),
-  fc.record({ kind: fc.constant("take" as const), limit: fc.integer({ min: 1, max: 5 }) }),
-  fc.record({ kind: fc.constant("acknowledge" as const), which: fc.nat(20) }),
-  fc.record({
-    kind: fc.constant("refuse" as const),
-    which: fc.nat(20),
-    action: fc.constantFrom("park" as const, "retry" as const, "skip" as const, "stop" as const),
-    canPark: fc.boolean(),
-  }),
-  fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 60 }), canPark: fc.boolean() }),
-  fc.record({ kind: fc.constant("join" as const), consumer: fc.constantFrom(...consumerNames) }),
-  fc.record({ kind: fc.constant("leave" as const), consumer: fc.constantFrom(...consumerNames) }),
-);
+type Strategy = (typeof strategyNames)[number];
+type Parkings = ReturnType<Deliveries["expire"]>;
 
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
-
-/** Plays the steps beside the plainest account of them: which events are open, who is there and who has what. */
-function play(strategy: (typeof strategyNames)[number], steps: readonly Step[]) {
-  const settings = { strategy, maxRetryCount: 1, messageTimeoutMs: 100, readBatchSize: 10, historyBufferSize: 1_000 };
+/** The plainest account of a group: which events are open, who is there and who has what. */
+function createAccount(strategy: Strategy) {
+  const settings = { strategy, maxRetryCount: 1, messageTimeoutMs, readBatchSize: 10, historyBufferSize: 1_000 };
   const deliveries = createDeliveries(settings, -1);
   const open = new Set<number>();
   const present = new Set<string>();
@@ -37,102 +21,155 @@ function play(strategy: (typeof strategyNames)[number], steps: readonly Step[]) 
   let last = -1;
   let nowMs = 0;
 
-  const receive = (delivered: readonly Delivered[]): void => {
-    for (const one of delivered) {
-      expect(present).toContain(one.consumer);
-      expect(open).toContain(one.message.sequence);
-      expect(held.has(one.message.sequence)).toBe(false);
-      held.set(one.message.sequence, one);
-    }
-    for (const consumer of present) {
-      expect([...held.values()].filter((one) => one.consumer === consumer).length).toBeLessThanOrEqual(capacity);
-    }
-  };
   const finish = (sequence: number): void => {
     held.delete(sequence);
     open.delete(sequence);
   };
-  const park = (parkings: ReturnType<typeof deliveries.expire>, canPark: boolean): void => {
-    for (const { message } of parkings) {
-      expect(deliveries.mark.sequence).toBeLessThan(message.sequence);
-      if (canPark) {
-        deliveries.settled(message);
-        finish(message.sequence);
-      } else deliveries.restore(message);
-    }
-  };
-  const leave = (consumer: string): void => {
-    present.delete(consumer);
-    deliveries.leave(consumer);
-    for (const [sequence, one] of held) if (one.consumer === consumer) held.delete(sequence);
-  };
-  const pick = (which: number): Delivered | undefined => [...held.values()].at(which % Math.max(1, held.size));
+  const heldBy = (consumer: string): readonly Delivered[] =>
+    [...held.values()].filter((one) => one.consumer === consumer);
 
-  const act = (one: Step): void => {
-    if (one.kind === "add") {
-      last += 1;
-      open.add(last);
-      deliveries.add(messageAt(last, { affinity: one.stream }));
-    } else if (one.kind === "pass") {
-      last += 1;
-      deliveries.pass(last);
-    } else if (one.kind === "take") receive(deliveries.take(nowMs, one.limit));
-    else if (one.kind === "acknowledge" || one.kind === "refuse") {
-      const target = pick(one.which);
+  return {
+    deliveries,
+    open,
+    present,
+    held,
+    finish,
+    next: () => (last += 1),
+    wait: (ms: number) => (nowMs += ms),
+    receive(limit: number): void {
+      for (const one of deliveries.take(nowMs, limit)) {
+        expect(present).toContain(one.consumer);
+        expect(open).toContain(one.message.sequence);
+        expect(held.has(one.message.sequence)).toBe(false);
+        held.set(one.message.sequence, one);
+      }
+      for (const consumer of present) expect(heldBy(consumer).length).toBeLessThanOrEqual(capacity);
+    },
+    park(parkings: Parkings, canPark: boolean): void {
+      for (const { message } of parkings) {
+        expect(deliveries.mark.sequence).toBeLessThan(message.sequence);
+        if (!canPark) deliveries.restore(message);
+        else {
+          deliveries.settled(message);
+          finish(message.sequence);
+        }
+      }
+    },
+    leave(consumer: string): void {
+      for (const { message } of heldBy(consumer)) held.delete(message.sequence);
+      present.delete(consumer);
+      deliveries.leave(consumer);
+    },
+    pick: (which: number): Delivered | undefined => [...held.values()].at(which % Math.max(1, held.size)),
+    check(): void {
+      const { fresh, retrying, inFlight } = deliveries.counts;
+      expect(fresh + retrying + inFlight).toBe(open.size);
+      expect(inFlight).toBe(held.size);
+      expect(deliveries.mark.sequence).toBe(open.size === 0 ? last : Math.min(...open) - 1);
+    },
+  };
+}
+
+type Account = ReturnType<typeof createAccount>;
+type Step = (account: Account) => void;
+
+const add = fc.constantFrom("order-1", "order-2", "order-3", "order-4").map(
+  (affinity): Step =>
+    (account) => {
+      const sequence = account.next();
+      account.open.add(sequence);
+      account.deliveries.add(messageAt(sequence, { affinity }));
+    },
+);
+
+const pass = fc.constant<Step>((account) => account.deliveries.pass(account.next()));
+
+const take = fc.integer({ min: 1, max: 5 }).map(
+  (limit): Step =>
+    (account) =>
+      account.receive(limit),
+);
+
+const acknowledge = fc.nat(20).map(
+  (which): Step =>
+    (account) => {
+      const target = account.pick(which);
+      if (target === undefined) return;
+      account.deliveries.acknowledge([target.message.id]);
+      account.finish(target.message.sequence);
+    },
+);
+
+const actions = fc.constantFrom("park", "retry", "skip", "stop");
+
+const refuse = fc.tuple(fc.nat(20), actions, fc.boolean()).map(
+  ([which, action, canPark]): Step =>
+    (account) => {
+      const target = account.pick(which);
       if (target === undefined) return;
       const { sequence, id } = target.message;
-      held.delete(sequence);
-      if (one.kind === "acknowledge") deliveries.acknowledge([id]);
-      else park(deliveries.refuse(target.consumer, [id], one.action, ""), one.canPark);
-      if (one.kind === "acknowledge" || one.action === "skip" || one.action === "stop") open.delete(sequence);
-    } else if (one.kind === "wait") {
-      nowMs += one.ms;
-      for (const [sequence, { deliveredAtMs }] of held) if (deliveredAtMs <= nowMs - 100) held.delete(sequence);
-      park(deliveries.expire(nowMs), one.canPark);
-    } else if (one.kind === "join" && !present.has(one.consumer)) {
-      present.add(one.consumer);
-      deliveries.join(one.consumer, capacity);
-    } else if (one.kind === "leave" && present.has(one.consumer)) leave(one.consumer);
-  };
+      account.held.delete(sequence);
+      account.park(account.deliveries.refuse(target.consumer, [id], action, ""), canPark);
+      if (action === "skip" || action === "stop") account.finish(sequence);
+    },
+);
 
-  const check = (): void => {
-    const { fresh, retrying, inFlight } = deliveries.counts;
-    expect(fresh + retrying + inFlight).toBe(open.size);
-    expect(inFlight).toBe(held.size);
-    expect(deliveries.mark.sequence).toBe(open.size === 0 ? last : Math.min(...open) - 1);
-  };
+const wait = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.boolean()).map(
+  ([ms, canPark]): Step =>
+    (account) => {
+      const nowMs = account.wait(ms);
+      for (const [sequence, { deliveredAtMs }] of account.held) {
+        if (deliveredAtMs <= nowMs - messageTimeoutMs) account.held.delete(sequence);
+      }
+      account.park(account.deliveries.expire(nowMs), canPark);
+    },
+);
 
-  for (const one of steps) {
-    act(one);
-    check();
+const comeOrGo = fc.constantFrom("ann", "bob", "cleo").map(
+  (consumer): Step =>
+    (account) => {
+      if (account.present.has(consumer)) return account.leave(consumer);
+      account.present.add(consumer);
+      account.deliveries.join(consumer, capacity);
+    },
+);
+
+const steps = fc.array(fc.oneof(add, add, add, pass, take, take, acknowledge, refuse, wait, comeOrGo), {
+  maxLength: 80,
+});
+
+function play(strategy: Strategy, played: readonly Step[]): Account {
+  const account = createAccount(strategy);
+  for (const step of played) {
+    step(account);
+    account.check();
   }
-  return { deliveries, open, present, leave, last };
+  return account;
 }
 
 test("whatever happens, each message is in one place, and the mark is right below the lowest unhandled one", () => {
-  fc.assert(
-    fc.property(fc.constantFrom(...strategyNames), fc.array(step, { maxLength: 80 }), (strategy, steps) => {
-      play(strategy, steps);
-    }),
-    { numRuns: 300 },
-  );
+  const run = fc.property(fc.constantFrom(...strategyNames), steps, (strategy, played) => {
+    play(strategy, played);
+  });
+  fc.assert(run, { numRuns: 300 });
 });
 
 test("whatever happened, a single consumer that acknowledges all it gets is given everything that is open", () => {
-  fc.assert(
-    fc.property(fc.constantFrom(...strategyNames), fc.array(step, { maxLength: 80 }), (strategy, steps) => {
-      const { deliveries, open, present, leave, last } = play(strategy, steps);
-      for (const consumer of [...present]) leave(consumer);
-      deliveries.join("dora", 2);
-      for (;;) {
-        const delivered = deliveries.take(0, 100);
-        if (delivered.length === 0) break;
-        for (const { message } of delivered) open.delete(message.sequence);
-        deliveries.acknowledge(delivered.map(({ message }) => message.id));
+  const run = fc.property(fc.constantFrom(...strategyNames), steps, (strategy, played) => {
+    const account = play(strategy, played);
+    for (const consumer of [...account.present]) account.leave(consumer);
+    account.present.add("dora");
+    account.deliveries.join("dora", capacity);
+    do {
+      account.receive(100);
+      for (const [sequence, { message }] of account.held) {
+        account.deliveries.acknowledge([message.id]);
+        account.finish(sequence);
       }
-      expect([...open]).toEqual([]);
-      expect(deliveries.mark.sequence).toBe(last);
-    }),
-    { numRuns: 200 },
-  );
+      account.receive(100);
+    } while (account.held.size > 0);
+    expect([...account.open]).toEqual([]);
+    account.check();
+  });
+  fc.assert(run, { numRuns: 200 });
 });
