@@ -7,7 +7,7 @@ export type Outgoing = {
   readonly isGone: boolean;
   onGone(listener: () => void): void;
   /** A promise only when the receiver is slow: it resolves when more may be sent, or when nobody listens any more. */
-  send(message: Message): Promise<void> | undefined;
+  send(message: Message | Buffer): Promise<void> | undefined;
 };
 
 type Call = ServerWritableStream<unknown, Buffer> | ServerDuplexStream<unknown, Buffer>;
@@ -38,7 +38,7 @@ export function createOutgoing(call: Call): Outgoing {
     },
     send(message) {
       if (isGone) return undefined;
-      call.write(encode(message), accepted);
+      call.write(Buffer.isBuffer(message) ? message : encode(message), accepted);
       if (call.writableLength === 0) return undefined;
       slowness ??= Promise.withResolvers();
       return slowness.promise;

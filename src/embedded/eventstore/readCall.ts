@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { streamDeleted } from "./errors.ts";
+import { encodeEvent } from "./eventEncoding.ts";
 import { createFilter } from "./filters.ts";
 import { type ResolveLink, withoutLinks } from "./links.ts";
 import { createOutgoing, type Outgoing } from "./outgoing.ts";
@@ -10,7 +11,6 @@ import {
   caughtUpResponse,
   checkpointResponse,
   confirmationResponse,
-  eventResponse,
   firstRevisionResponse,
   type IdForm,
   lastRevisionResponse,
@@ -27,6 +27,7 @@ export function createReadHandler(reads: Reads, subscriptions: Subscriptions, re
   return async (call: ReadCall): Promise<void> => {
     const request = readRequest(call.request);
     const outgoing = createOutgoing(call);
+    await reads.settled();
     const resolve = request.resolveLinks ? resolveLink : withoutLinks;
     if (request.count === undefined) await subscribe(request, toSubscriber(outgoing, resolve, request.idForm));
     else
@@ -60,7 +61,7 @@ export function createReadHandler(reads: Reads, subscriptions: Subscriptions, re
     for (const page of pages) {
       for (const event of page) {
         isEmpty = false;
-        const slowness = outgoing.send(eventResponse(resolve(event), request.idForm));
+        const slowness = outgoing.send(encodeEvent(resolve(event), request.idForm));
         if (slowness !== undefined) await slowness;
         if (outgoing.isGone) return;
       }
@@ -85,7 +86,7 @@ const toSubscriber = (outgoing: Outgoing, resolve: ResolveLink, idForm: IdForm):
   },
   onGone: outgoing.onGone,
   confirmed: () => outgoing.send(confirmationResponse(randomUUID())),
-  event: (event) => outgoing.send(eventResponse(resolve(event), idForm)),
+  event: (event) => outgoing.send(encodeEvent(resolve(event), idForm)),
   checkpoint: (position) => outgoing.send(checkpointResponse(position)),
   caughtUp: () => outgoing.send(caughtUpResponse()),
 });

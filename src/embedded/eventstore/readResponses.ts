@@ -1,42 +1,10 @@
-import type { ReadResp as PersistentReadResp } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { UUID } from "@eventstore/db-client/generated/shared_pb.js";
 import shared from "@eventstore/db-client/generated/shared_pb.js";
 import type { ReadResp } from "@eventstore/db-client/generated/streams_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
-import { type RecordedEvent, tombstoneRevision } from "./event.ts";
-import type { ResolvedEvent } from "./links.ts";
 
 /** How ids are written on the wire: as text, or as the two halves of their bits. */
 export type IdForm = "string" | "structured";
-
-export function eventResponse({ event, link }: ResolvedEvent, idForm: IdForm): ReadResp {
-  const message = new streams.ReadResp.ReadEvent();
-  if (event !== undefined) message.setEvent(recorded(new RecordedMessage(), event, idForm));
-  if (link !== undefined) message.setLink(recorded(new RecordedMessage(), link, idForm));
-  message.setCommitPosition(String((link ?? event)?.position));
-  const response = new streams.ReadResp();
-  response.setEvent(message);
-  return response;
-}
-
-const { RecordedEvent: RecordedMessage } = streams.ReadResp.ReadEvent;
-
-type AnyRecordedMessage = ReadResp.ReadEvent.RecordedEvent | PersistentReadResp.ReadEvent.RecordedEvent;
-
-/** Fills in what the message of each service says about an event, and returns it. */
-export function recorded<M extends AnyRecordedMessage>(message: M, event: RecordedEvent, idForm: IdForm): M {
-  message.setId(idMessage(event.id, idForm));
-  message.setStreamIdentifier(identifier(event.stream));
-  message.setStreamRevision(event.revision === tombstoneRevision ? "9223372036854775807" : String(event.revision));
-  message.setPreparePosition(String(event.position));
-  message.setCommitPosition(String(event.position));
-  message.getMetadataMap().set("type", event.type);
-  message.getMetadataMap().set("created", `${event.createdMs}0000`);
-  message.getMetadataMap().set("content-type", event.isJson ? "application/json" : "application/octet-stream");
-  message.setCustomMetadata(event.metadata);
-  message.setData(event.data);
-  return message;
-}
 
 export function idMessage(id: string, form: IdForm): UUID {
   const message = new shared.UUID();

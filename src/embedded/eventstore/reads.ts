@@ -14,6 +14,8 @@ export type ReadRange = { readonly from: From; readonly direction: Direction; re
 type StreamState = "present" | "absent" | "tombstoned";
 
 export type Reads = {
+  /** To be awaited before a read begins, so that it meets no event that is written and not durable yet. */
+  settled(): Promise<void> | undefined;
   /** A soft-deleted stream is absent; one that merely lost its events to truncation is present. */
   stateOf(stream: string): StreamState;
   /** The first revision of a stream that may be read, and its last one. */
@@ -78,7 +80,7 @@ export function createReads(log: Log, metadata: StreamMetadata, now: () => numbe
     return log.streamPage(name, Math.max(boundsOf(name).first, revision + 1), "forwards", limit);
   };
 
-  return { stateOf, boundsOf, stream, all, streamAfter, freshness };
+  return { settled: () => log.flushing, stateOf, boundsOf, stream, all, streamAfter, freshness };
 }
 
 const startRevision = (from: From, last: number): number => (from === "start" ? 0 : from === "end" ? last : from);

@@ -1,14 +1,15 @@
 import type { ReadReq } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { Metadata, ServerDuplexStream } from "@grpc/grpc-js";
 import { invalidArgument, RpcError, unknownError } from "../errors.ts";
+import { encodeEvent } from "../eventEncoding.ts";
 import { createOutgoing } from "../outgoing.ts";
 import { uuid } from "../requests.ts";
 import type { NackAction } from "./answers.ts";
 import type { Consumer } from "./connection.ts";
-import type { Membership } from "./group.ts";
 import { groupKey } from "./groupConfig.ts";
 import type { Groups } from "./groups.ts";
-import { confirmationResponse, eventResponse } from "./readResponses.ts";
+import type { Membership } from "./members.ts";
+import { confirmationResponse } from "./readResponses.ts";
 import { consumerRequest } from "./requests.ts";
 
 type ReadCall = ServerDuplexStream<ReadReq, Buffer>;
@@ -55,7 +56,7 @@ function join(groups: Groups, call: ReadCall, message: ReadReq): Membership {
     ...identityOf(call.metadata),
     from: call.getPeer(),
     capacity,
-    send: (event, retries) => outgoing.send(eventResponse(event, retries, idForm)),
+    send: (event, retries) => outgoing.send(encodeEvent(event, idForm, retries)),
     end: (reason) => {
       if (!outgoing.isGone) call.emit("error", reason);
     },
