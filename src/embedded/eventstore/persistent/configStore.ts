@@ -9,8 +9,8 @@ const versionsKept = 2;
 export type ConfigStore = {
   /** The groups as they were saved last. */
   load(): readonly GroupConfig[];
-  /** Resolves once all groups, as they are when they are written, are durable; with the position where that is. */
-  save(): Promise<number>;
+  /** Resolves once all groups, as they are when they are written, are durable. */
+  save(): Promise<void>;
 };
 
 /**
@@ -22,16 +22,15 @@ export function createConfigStore(
   current: () => Iterable<GroupConfig>,
 ): ConfigStore {
   let running: Promise<unknown> = Promise.resolve();
-  let queued: Promise<number> | undefined;
+  let queued: Promise<void> | undefined;
 
-  const write = async (): Promise<number> => {
+  const write = async (): Promise<void> => {
     queued = undefined;
     const isFirst = log.head(configMetastream).revision === noRevision;
-    const [position] = await Promise.all([
+    await Promise.all([
       appendTo(writer, configStream, configEvent(toJson(current()))),
       isFirst && appendTo(writer, configMetastream, metadataEvent({ $maxCount: versionsKept })),
     ]);
-    return position;
   };
 
   return {

@@ -15,12 +15,10 @@ export type GroupRegistry = {
   configs(): Iterable<GroupConfig>;
   /** The group at work. Throws when there is no such group. */
   groupOf(name: GroupName): Group;
-  /** Adds a group or replaces it, at once. Resolves with the position where that is durable. */
-  put(config: GroupConfig): Promise<number>;
+  /** Adds a group or replaces it, at once. Resolves when that is durable. */
+  put(config: GroupConfig): Promise<void>;
   /** As `put`, and it is gone at once. */
   remove(name: GroupName): Promise<void>;
-  /** Changes nothing that would have to be stored. */
-  refine(config: GroupConfig): void;
   /** Ends the group's work and its consumers' calls; whoever asks for it next finds a new one. */
   halt(name: GroupName): void;
   stop(): void;
@@ -49,13 +47,13 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
   };
 
   /** Takes the change back when it cannot be stored. */
-  const change = async (key: string, next: Entry | undefined): Promise<number> => {
+  const change = async (key: string, next: Entry | undefined): Promise<void> => {
     const before = entries.get(key);
     const show = (entry: Entry | undefined) => (entry === undefined ? entries.delete(key) : entries.set(key, entry));
     if (before !== undefined) halt(before);
     show(next);
     try {
-      return await store.save();
+      await store.save();
     } catch (error) {
       if (entries.get(key) === next) show(before);
       throw error;
@@ -74,13 +72,7 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
       return group;
     },
     put: (config) => change(groupKey(config), { config, group: undefined }),
-    remove: async (name) => {
-      await change(groupKey(name), undefined);
-    },
-    refine: (config) => {
-      const entry = entries.get(groupKey(config));
-      if (entry !== undefined && entry.group === undefined) entries.set(groupKey(config), { config, group: undefined });
-    },
+    remove: (name) => change(groupKey(name), undefined),
     halt: (name) => halt(entryOf(name)),
     stop: () => {
       ticker.stop();

@@ -53,13 +53,7 @@ export function createGroups(services: GroupServices): Groups {
     async create(request) {
       check(request);
       if (registry.has(request)) throw groupExists(request);
-      const config = resolved(request);
-      const position = await registry.put(config);
-      // A group that begins at the end of all streams need not hear of its own creation.
-      const isUnchanged = registry.has(config) && registry.configOf(config) === config;
-      if (isUnchanged && isOfAll(config) && config.settings.startFrom === "end") {
-        registry.refine({ ...config, startsAfter: position });
-      }
+      await registry.put(resolved(request));
     },
     async update(request) {
       const { filter } = registry.configOf(request);

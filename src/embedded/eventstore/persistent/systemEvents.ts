@@ -34,10 +34,7 @@ export const parkedEvent = (target: string, circumstances: object): ProposedEven
 });
 
 /** Returns the position once the event is durable, and throws when it was not written. */
-export async function appendTo(writer: Writer, stream: string, event: ProposedEvent): Promise<number> {
+export async function appendTo(writer: Writer, stream: string, event: ProposedEvent): Promise<void> {
   const outcome = await writer.write({ kind: "append", stream, expected: "any", events: [event] });
-  if (outcome.kind !== "written" || outcome.position === undefined) {
-    throw new Error(`Nothing can be written to ${stream}: ${outcome.kind}.`);
-  }
-  return outcome.position;
+  if (outcome.kind !== "written") throw new Error(`Nothing can be written to ${stream}: ${outcome.kind}.`);
 }

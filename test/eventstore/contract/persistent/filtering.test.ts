@@ -83,6 +83,11 @@ describe("a group on all streams", () => {
     await expect.poll(() => typesOf(consumer), soon).toContain("$metadata");
   });
 
+  test("without a filter hears of its own creation, which comes behind the end it begins at", async () => {
+    const consumer = (await groupOnAll(under.client, { startFrom: END })).consume(acknowledge);
+    await expect.poll(() => typesOf(consumer), soon).toContain("$PersistentConfig");
+  });
+
   test("with a malformed regular expression is refused", async () => {
     const filter = streamNameFilter({ regex: "(" });
     await expect(groupOnAll(under.client, { startFrom: END }, filter)).rejects.toBeInstanceOf(Error);
