@@ -45,9 +45,9 @@ export type Database = {
 export function openDatabase(directory: string): Database {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, "events.db");
-  if (!existsSync(file)) createDatabase(directory, file);
   let database: DatabaseSync | undefined;
   try {
+    if (!existsSync(file)) createDatabase(directory, file);
     checkHeader(file);
     refuse(lossUnopened(file));
     database = new DatabaseSync(file, { timeout: lockWaitMs });
@@ -75,9 +75,7 @@ export function openMemoryDatabase(): Database {
 // The file appears under its name only when it is complete, so that an empty or half-made file always means damage.
 function createDatabase(directory: string, file: string): void {
   if (existsSync(`${file}-wal`)) {
-    throw new DatabaseUnusableError(
-      `${file} is missing although its write-ahead log is there: the database is damaged.`,
-    );
+    throw new DatabaseUnusableError("it is missing although its write-ahead log is there.");
   }
   const draft = join(directory, `events.db.${process.pid}.new`);
   rmSync(draft, { force: true });

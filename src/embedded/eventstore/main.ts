@@ -5,9 +5,9 @@ import { enableLinearRegex } from "./boundedRegex.ts";
 import { parseCommandLine, type Settings, UsageError, usage } from "./commandLine.ts";
 import { describeFailure, isFatal } from "./failures.ts";
 import { endOrphan, noteSupervised } from "./orphan.ts";
-import { createRefusalReport } from "./refusalReport.ts";
 import { replaceFile } from "./replaceFile.ts";
 import { type EventStoreServer, startServer } from "./server.ts";
+import { createSparingReport } from "./sparingReport.ts";
 import { credentialsFromSupervisor, obeySupervisor, tellSupervisor } from "./supervised.ts";
 
 const stopSignals = ["SIGINT", "SIGTERM"];
@@ -17,8 +17,10 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 
 const complain = (line: string) => process.stderr.write(`${line}\n`);
 
+const report = createSparingReport(complain);
+
 const onFailure = (error: unknown) => {
-  complain(`The event store failed: ${describeFailure(error)}`);
+  report(`The event store failed: ${describeFailure(error)}`);
   if (isFatal(error)) process.exit(1);
 };
 
@@ -36,7 +38,7 @@ async function serve(settings: Settings, isSupervised: boolean): Promise<EventSt
     port,
     access,
     onFailure,
-    onRefusal: createRefusalReport(complain),
+    onRefusal: (reason) => report(`A connection was not let in: ${reason}.`),
   });
 }
 

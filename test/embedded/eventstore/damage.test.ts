@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -103,6 +105,36 @@ describe("a store is refused, and its files are left as they are, when its datab
     writeFileSync(join(directory, "events.db-wal"), "orphan");
     await expect(startEventStore({ directory })).rejects.toThrow(/missing/);
     expect(existsSync(databaseIn(directory))).toBe(false);
+  });
+});
+
+describe("a store is refused that may not write", () => {
+  const isRoot = process.getuid?.() === 0;
+
+  /** Root is kept from writing by nothing less than a disk that is not written to. */
+  function makeUnwritable(directory: string): void {
+    if (isRoot) execFileSync("mount", ["-o", "remount,ro", directory]);
+    else chmodSync(directory, 0o500);
+  }
+
+  const unwritableIn = (): string => {
+    const directory = directoryOfTest();
+    if (isRoot) {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "everfold-test", directory]);
+      onTestFinished(() => void execFileSync("umount", [directory]));
+    } else onTestFinished(() => chmodSync(directory, 0o700));
+    return directory;
+  };
+
+  test.runIf(process.platform === "linux").each([
+    ["its folder, before it was begun", false],
+    ["its database", true],
+  ])("%s", async (_, isBegun) => {
+    const directory = unwritableIn();
+    if (isBegun) await (await startEventStore({ directory })).stop();
+    if (isBegun && !isRoot) chmodSync(databaseIn(directory), 0o400);
+    makeUnwritable(directory);
+    await expect(startEventStore({ directory })).rejects.toThrow(/events\.db cannot be used/);
   });
 });
 
