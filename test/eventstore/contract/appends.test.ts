@@ -82,7 +82,7 @@ describe.each(["a batched append", "an append alone"])("%s", (way) => {
   test.each([
     ["one event", () => [scanned(1_048_577)]],
     ["many events", () => Array.from({ length: 11 }, () => scanned(100_000))],
-    ["very many small events", () => Array.from({ length: 40_000 }, () => scanned(30))],
+    ["very many small events", () => Array.from({ length: 12_000 }, () => scanned(100))],
   ])("of more than a mebibyte in %s is refused and leaves nothing behind", async (_, events) => {
     const stream = freshName();
     const refusal = under.client.appendToStream(stream, events(), options());
@@ -94,7 +94,10 @@ describe.each(["a batched append", "an append alone"])("%s", (way) => {
   test("of forty thousand events is written whole, though it is more than a message holds", async () => {
     const stream = freshName();
     const tiny = Array.from({ length: 40_000 }, () => jsonEvent({ type: "T", data: {} }));
-    const { nextExpectedRevision } = await under.client.appendToStream(stream, tiny, options());
+    const { nextExpectedRevision } = await under.client.appendToStream(stream, tiny, {
+      deadline: 60_000,
+      ...options(),
+    });
     expect(nextExpectedRevision).toBe(39_999n);
     const recorded = await collected(under.client.readStream(stream));
     expect(recorded.map(({ event }) => event?.id)).toEqual(tiny.map(({ id }) => id));
@@ -103,11 +106,11 @@ describe.each(["a batched append", "an append alone"])("%s", (way) => {
 
   test("whose deadline passes is given up, and what there is of it is whole", async () => {
     const stream = freshName();
-    const tiny = Array.from({ length: 30_000 }, () => jsonEvent({ type: "T", data: {} }));
+    const tiny = Array.from({ length: 5_000 }, () => jsonEvent({ type: "T", data: {} }));
     const late = under.client.appendToStream(stream, tiny, { deadline: 1, ...options() });
     await expect(late).rejects.toBeInstanceOf(DeadlineExceededError);
     const found = await collected(under.client.readStream(stream)).catch(() => []);
-    expect([0, 30_000]).toContain(found.length);
+    expect([0, 5_000]).toContain(found.length);
     expect((await under.client.appendToStream(freshName(), numbered(1), options())).success).toBe(true);
   });
 
