@@ -12,16 +12,13 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { heardBy } from "./heard.ts";
-import { numbered, numberedUpTo, numbersOf } from "./numbered.ts";
+import { numbered, numbersOf } from "./numbered.ts";
+import { numberedStream } from "./numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "./serverUnderTest.ts";
 
 const under = serverUnderTest();
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 const tombstoned = async (): Promise<string> => {
   const stream = freshName();

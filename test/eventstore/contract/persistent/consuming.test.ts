@@ -7,17 +7,14 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { numbered, numberedUpTo, numberIn, upTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { acknowledge, consumerOf, type Delivery, leaveUnanswered } from "./consumer.ts";
-import { groupOn, groupOnAll, members } from "./group.ts";
+import { groupOn, groupOnAll, inFlight, members } from "./group.ts";
 
 const under = serverUnderTest();
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 describe("joining a group", () => {
   test("is confirmed once, with the name of the stream and of the group", async () => {
@@ -140,7 +137,7 @@ describe("a message", () => {
     const strangers = await deliveriesOfAnother();
     const consumer = group.consume((subscription, delivery) => subscription.ack(...strangers, delivery));
     await expect.poll(() => consumer.numbers, soon).toEqual([0, 1]);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
     expect(consumer.error).toBeUndefined();
   });
 

@@ -10,17 +10,14 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { numbered, numberedUpTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { acknowledge, consumerOf } from "./consumer.ts";
 import { groupOn, groupOnAll } from "./group.ts";
 
 const under = serverUnderTest();
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 describe("a group on a stream", () => {
   test("from the start is given all that is there, and then what comes", async () => {

@@ -9,6 +9,7 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { numberedUpTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { acknowledge } from "./consumer.ts";
 import { checkpointOf, groupOn, groupOnAll, members, parkedMessages } from "./group.ts";
@@ -17,11 +18,7 @@ const under = serverUnderTest();
 
 const checkpointsEachMessage = { checkPointLowerBound: 1, checkPointUpperBound: 1 };
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 describe("deleting a group", () => {
   test("on a stream drops its consumers, naming the stream and itself", async () => {

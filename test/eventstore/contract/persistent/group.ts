@@ -92,17 +92,20 @@ async function removed(deletion: Promise<void>): Promise<void> {
   });
 }
 
-type Counted = { info(): Promise<{ readonly stats: { readonly parkedMessageCount: bigint } }> };
+type Informed = Pick<Group<PersistentSubscriptionToStreamInfo | PersistentSubscriptionToAllInfo>, "info">;
 
-/** Parking is a write of the server's own, which the consumer is not told of. */
-export async function parkedMessages(group: Counted, count: number): Promise<void> {
+/** Waits until the group has parked so many: that is a write of the server's own, which no consumer is told of. */
+export async function parkedMessages(group: Informed, count: number): Promise<void> {
   await expect.poll(async () => (await group.info()).stats.parkedMessageCount, soon).toBe(BigInt(count));
 }
 
-type Joined = { info(): Promise<{ readonly connections: readonly unknown[] }> };
+/** Waits until so many are delivered and not answered: answers are on their way for a while. */
+export async function inFlight(group: Informed, count: number): Promise<void> {
+  await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(count);
+}
 
-/** Joining and leaving take their time as well. */
-export async function members(group: Joined, count: number): Promise<void> {
+/** Waits until so many have joined, and not left. */
+export async function members(group: Informed, count: number): Promise<void> {
   await expect.poll(async () => (await group.info()).connections.length, soon).toBe(count);
 }
 

@@ -10,17 +10,14 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { numbered, numberedUpTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { type Answer, acknowledge } from "./consumer.ts";
-import { groupOn, groupOnAll, members } from "./group.ts";
+import { groupOn, groupOnAll, inFlight, members } from "./group.ts";
 
 const under = serverUnderTest();
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 const everySetting = {
   resolveLinkTos: true,
@@ -172,7 +169,7 @@ describe("what is known of a consumer", () => {
     const group = await groupOn(under.client, await streamOf(20), { extraStatistics: true });
     const consumer = group.consume(acknowledge);
     await expect.poll(() => consumer.numbers.length, soon).toBe(20);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
     const { extraStatistics } = (await group.info()).connections[0] ?? {};
     expect([...(extraStatistics?.keys() ?? [])].toSorted()).toEqual([
       "90%",

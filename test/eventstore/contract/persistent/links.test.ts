@@ -1,19 +1,16 @@
 import { binaryEvent, PARK, streamNameFilter } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { collected, numberedUpTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { acknowledge } from "./consumer.ts";
-import { groupOn, groupOnAll, members, parkedMessages } from "./group.ts";
+import { groupOn, groupOnAll, inFlight, members, parkedMessages } from "./group.ts";
 
 const under = serverUnderTest();
 
 const linkTo = (target: string) => binaryEvent({ type: "$>", data: Buffer.from(target) });
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 const linksTo = async (...targets: string[]): Promise<string> => {
   const links = freshName("links");
@@ -47,7 +44,7 @@ describe("a group that resolves links", () => {
     const group = await groupOn(under.client, links, { resolveLinkTos: true });
     const first = group.consume(acknowledge);
     await expect.poll(() => first.numbers, soon).toEqual([0, 0]);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
     await first.subscription.unsubscribe();
     await members(group, 0);
     const second = group.consume(acknowledge);
@@ -64,7 +61,7 @@ describe("a group that resolves links", () => {
     await expect.poll(() => consumer.deliveries.length, soon).toBe(1);
     expect(consumer.deliveries[0]?.event).toBeUndefined();
     expect(consumer.deliveries[0]?.link).toMatchObject({ streamId: links, type: "$>" });
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
   });
 
   test("parks a link to the target, not to the link", async () => {

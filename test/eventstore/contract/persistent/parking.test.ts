@@ -6,20 +6,17 @@ import {
   streamNameFilter,
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
-import { collected, numbered, numberedUpTo, upTo } from "../numbered.ts";
+import { collected, numbered, upTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { type Answer, acknowledge } from "./consumer.ts";
-import { type Group, groupOn, groupOnAll, members, parkedMessages } from "./group.ts";
+import { type Group, groupOn, groupOnAll, inFlight, members, parkedMessages } from "./group.ts";
 
 const under = serverUnderTest();
 
 const park: Answer = (subscription, delivery) => subscription.nack(PARK, "Mentioned in the metadata", delivery);
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 /** A stream, and a group that has parked all of it and has no consumer any more. */
 const allParked = async (
@@ -118,7 +115,7 @@ describe("replaying parked messages", () => {
     await expect.poll(() => first.numbers, soon).toEqual([0, 1]);
     expect(first.deliveries.map(({ event }) => event?.streamId)).toEqual([stream, stream]);
     expect(first.deliveries.map(({ link }) => link?.streamId)).toEqual([group.parkedStream, group.parkedStream]);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
     await first.subscription.unsubscribe();
     await members(group, 0);
     const second = group.consume(acknowledge);

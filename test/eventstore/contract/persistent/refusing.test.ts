@@ -1,17 +1,14 @@
 import { PARK, RETRY, SKIP, STOP, streamNameFilter } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
-import { numbered, numberedUpTo, numberIn } from "../numbered.ts";
+import { numbered, numberIn } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { type Answer, acknowledge, type Delivery } from "./consumer.ts";
-import { groupOn, groupOnAll, members, parkedMessages } from "./group.ts";
+import { groupOn, groupOnAll, inFlight, members, parkedMessages } from "./group.ts";
 
 const under = serverUnderTest();
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 const isNumber = (n: number, { event }: Delivery) => numberIn(event) === n;
 
@@ -118,7 +115,7 @@ describe("a message that nobody answers in time", () => {
     };
     const consumer = group.consume(answer);
     await expect.poll(() => retriesOf(consumer.deliveries, 0), soon).toEqual([0, 1]);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
   });
 
   test("is parked when it has been tried often enough", async () => {

@@ -6,19 +6,16 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { numbered, numberedUpTo, upTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, isOwnServer, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { type Answer, acknowledge } from "./consumer.ts";
-import { checkpointOf, groupOn, groupOnAll, members } from "./group.ts";
+import { checkpointOf, groupOn, groupOnAll, inFlight, members } from "./group.ts";
 
 const under = serverUnderTest();
 
 const eachMessage = { checkPointLowerBound: 1, checkPointUpperBound: 1 };
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 /** Acknowledges events of lower revisions and leaves the others unanswered. */
 const acknowledgingBelow =
@@ -33,7 +30,7 @@ describe("a group that everybody has left", () => {
     const group = await groupOn(under.client, stream);
     const first = group.consume(acknowledge);
     await expect.poll(() => first.numbers, soon).toEqual([0, 1, 2, 3, 4]);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
     await first.subscription.unsubscribe();
     await members(group, 0);
     await under.client.appendToStream(stream, [numbered(5), numbered(6)]);
@@ -45,7 +42,7 @@ describe("a group that everybody has left", () => {
     const group = await groupOn(under.client, await streamOf(10));
     const first = group.consume(acknowledgingBelow(5n));
     await expect.poll(() => first.numbers, soon).toEqual(upTo(10));
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(5);
+    await inFlight(group, 5);
     await first.subscription.unsubscribe();
     await members(group, 0);
     const second = group.consume(acknowledge);
@@ -110,7 +107,7 @@ describe("a checkpoint", () => {
     const group = await groupOnAll(under.client, eachMessage, streamNameFilter({ prefixes: [stream] }));
     const first = group.consume(acknowledge);
     await expect.poll(() => first.numbers, soon).toEqual([0, 1, 2]);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
     const last = first.deliveries.at(-1)?.event?.position?.commit ?? 0n;
     await expect.poll(async () => commitIn(await checkpointOf(under.client, group)), soon).toBeGreaterThanOrEqual(last);
     const settings = persistentSubscriptionToAllSettingsFromDefaults({ startFrom: START });

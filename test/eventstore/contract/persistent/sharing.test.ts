@@ -9,7 +9,7 @@ import { describe, expect, test } from "vitest";
 import { numbered, numberedUpTo, upTo } from "../numbered.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { type Answer, acknowledge, type Consumer } from "./consumer.ts";
-import { groupOn, groupOnAll, members } from "./group.ts";
+import { groupOn, groupOnAll, inFlight, members } from "./group.ts";
 
 const under = serverUnderTest();
 
@@ -59,7 +59,7 @@ describe("consumers that take turns", () => {
     await expect.poll(() => leaving.deliveries.length, soon).toBe(20);
     await leaving.subscription.unsubscribe();
     await expect.poll(() => handled.size, soon).toBe(1_000);
-    await expect.poll(async () => (await group.info()).stats.totalInFlightMessages, soon).toBe(0);
+    await inFlight(group, 0);
     for (const { error, numbers } of staying) {
       expect(error).toBeUndefined();
       expect(numbers.length).toBeGreaterThan(0);

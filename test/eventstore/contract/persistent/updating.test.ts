@@ -10,17 +10,14 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { numberedUpTo } from "../numbered.ts";
+import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { acknowledge } from "./consumer.ts";
 import { groupOn, groupOnAll, members } from "./group.ts";
 
 const under = serverUnderTest();
 
-const streamOf = async (count: number): Promise<string> => {
-  const stream = freshName();
-  await under.client.appendToStream(stream, numberedUpTo(count));
-  return stream;
-};
+const streamOf = (count: number): Promise<string> => numberedStream(under.client, count);
 
 describe("a group on a stream that is updated", () => {
   test("has the new settings", async () => {
