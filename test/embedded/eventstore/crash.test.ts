@@ -3,7 +3,7 @@ import { expect, onTestFailed, onTestFinished, test } from "vitest";
 import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
 import { type Consumer, startConsumers } from "./crash/consumers.ts";
 import { createGate, type Gate } from "./crash/gate.ts";
-import { type Round, roundsOf, strike, strikeWhileStarting } from "./crash/kills.ts";
+import { type Round, roundsOf, strike, strikeWhileMaking, strikeWhileStarting } from "./crash/kills.ts";
 import { startWatchers, type Watcher } from "./crash/watchers.ts";
 import { type Acknowledged, startWriters, type Writers } from "./crash/writers.ts";
 import { everythingIn, type Stored } from "./storedEvents.ts";
@@ -65,6 +65,18 @@ test(
   },
   60_000 + rounds * roundTimeoutMs,
 );
+
+test("killed while it is being made, a store is there as a new one or can be made again", async () => {
+  for (const afterMs of [0, 3, 10, 30]) {
+    const directory = freshDirectory();
+    onTestFinished(() => removeDirectory(directory));
+    const [start] = await Promise.allSettled([startEventStore({ directory }), strikeWhileMaking(directory, afterMs)]);
+    if (start.status === "fulfilled") await start.value.stop();
+    const store = await startEventStore({ directory });
+    onTestFinished(() => store.stop());
+    expect((await everythingIn(clientOf(store))).map(({ stream }) => stream)).toEqual(["$database"]);
+  }
+});
 
 type Crash = {
   readonly store: EmbeddedEventStore;

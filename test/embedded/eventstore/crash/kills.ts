@@ -57,6 +57,14 @@ export async function strikeWhileStarting(directory: string, afterMs: number): P
   process.kill(pid, "SIGKILL");
 }
 
+/** Kills a process of ours soon after it has begun to make the first file of an empty folder. */
+export async function strikeWhileMaking(directory: string, afterMs: number): Promise<void> {
+  const pid = await childServing(directory);
+  while (readdirSync(directory).length === 0) await pause(1);
+  await pause(afterMs);
+  process.kill(pid, "SIGKILL");
+}
+
 async function childServing(directory: string): Promise<number> {
   for (;;) {
     const found = await run("pgrep", ["-P", String(process.pid), "-f", basename(directory)]).catch(() => undefined);
