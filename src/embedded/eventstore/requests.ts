@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import type { CreateReq } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { StreamIdentifier, UUID } from "@eventstore/db-client/generated/shared_pb.js";
 import type { AppendReq, BatchAppendReq, ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
 import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "./errors.ts";
@@ -155,9 +154,7 @@ function edge(options: { hasStart(): boolean; hasEnd(): boolean }): "start" | "e
   throw invalidArgument("The read does not say where it begins.");
 }
 
-type FilterOptions = ReadReq.Options.FilterOptions | CreateReq.AllOptions.FilterOptions;
-
-export function filterRequest(filter: FilterOptions | undefined): FilterRequest | undefined {
+function filterRequest(filter: ReadReq.Options.FilterOptions | undefined): FilterRequest | undefined {
   if (filter === undefined) return undefined;
   const expression = filter.getStreamIdentifier() ?? filter.getEventType();
   if (expression === undefined) throw invalidArgument("The filter is empty.");

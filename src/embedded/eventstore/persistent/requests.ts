@@ -9,10 +9,10 @@ import type {
 } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { StreamIdentifier } from "@eventstore/db-client/generated/shared_pb.js";
 import { invalidArgument } from "../errors.ts";
-import { createFilter } from "../filters.ts";
+import { createFilter, type FilterRequest } from "../filters.ts";
 import type { IdForm } from "../readResponses.ts";
 import type { From } from "../reads.ts";
-import { filterRequest, idForm, integer, optionalStreamName } from "../requests.ts";
+import { idForm, integer, optionalStreamName } from "../requests.ts";
 import { groupFailed } from "./errors.ts";
 import { allStreams, type GroupName } from "./groupConfig.ts";
 import type { GroupRequest } from "./groups.ts";
@@ -70,10 +70,23 @@ export function consumerRequest(message: ReadReq): ConsumerRequest {
 /** Throws `persistent-subscription-failed` for what no group can be, INVALID_ARGUMENT for what is no request. */
 export function createRequest(message: CreateReq): GroupRequest {
   const options = message.getOptions();
-  const filter = filterRequest(options?.getAll()?.getFilter());
-  // Refuses what is no regular expression now, and not when the group begins to read.
-  if (filter !== undefined) createFilter(filter);
-  return { ...groupRequest(options), filter };
+  return { ...groupRequest(options), filter: groupFilter(options?.getAll()?.getFilter()) };
+}
+
+// A group has checkpoints of its own, so it has no use for the interval between them that comes with a filter.
+function groupFilter(options: CreateReq.AllOptions.FilterOptions | undefined): FilterRequest | undefined {
+  if (options === undefined) return undefined;
+  const expression = options.getStreamIdentifier() ?? options.getEventType();
+  if (expression === undefined) throw invalidArgument("The filter is empty.");
+  const filter: FilterRequest = {
+    on: options.hasStreamIdentifier() ? "stream" : "type",
+    regex: expression.getRegex(),
+    prefixes: expression.getPrefixList(),
+    checkpointInterval: 1,
+  };
+  // What is no regular expression is refused now, and not when the group begins to read.
+  createFilter(filter);
+  return filter;
 }
 
 export const updateRequest = (message: UpdateReq): GroupRequest => groupRequest(message.getOptions());
