@@ -12,7 +12,7 @@ export const slot: fc.Arbitrary<Slot> = fc.oneof(
 export const expectationOfDeletion: fc.Arbitrary<Expectation<ExpectedOfDeletion>> = fc.oneof(
   { weight: 4, arbitrary: fc.constant("any" as const) },
   { weight: 3, arbitrary: fc.constant(0) },
-  { weight: 2, arbitrary: fc.constant("no_stream" as const) },
+  { weight: 3, arbitrary: fc.constant("no_stream" as const) },
   { weight: 2, arbitrary: fc.integer({ min: -3, max: 2 }) },
 );
 

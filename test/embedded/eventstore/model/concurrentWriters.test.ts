@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { contradictions } from "./concurrentHistory.ts";
-import { historyOf, type Kill, type Step } from "./concurrentWriters.ts";
+import { historyOf, type Kill, type Step, textOf } from "./concurrentWriters.ts";
 import { type NodeUnderTest, startNode } from "./nodeUnderTest.ts";
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -16,23 +16,30 @@ const step: fc.Arbitrary<Step> = fc.record({
   isRepeated: fc.boolean(),
 });
 
-const writers = fc.array(fc.array(step, { minLength: 1, maxLength: 8, size: "max" }), {
-  minLength: 2,
-  maxLength: 6,
-  size: "max",
-});
+const writer = fc.array(step, { minLength: 1, maxLength: 8, size: "max" }).map((steps) => ({
+  steps,
+  [fc.toStringMethod]: () => `a writer of ${steps.map(textOf).join("; ")}`,
+}));
+
+const writers = fc.array(writer, { minLength: 2, maxLength: 6, size: "max" });
 
 const kill: fc.Arbitrary<Kill | undefined> = fc.oneof(
   { weight: 2, arbitrary: fc.constant(undefined) },
-  { weight: 1, arbitrary: fc.record({ calls: fc.integer({ min: 1, max: 20 }), turns: fc.nat({ max: 6 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { calls: fc.integer({ min: 1, max: 20 }), turns: fc.nat({ max: 6 }) },
+      { noNullPrototype: true },
+    ),
+  },
 );
 
 let node: NodeUnderTest | undefined;
 let runs = 0;
 
-async function run(writers: readonly (readonly Step[])[], kill: Kill | undefined): Promise<void> {
+async function run(writers: readonly { readonly steps: readonly Step[] }[], kill: Kill | undefined): Promise<void> {
   runs += 1;
-  const named = writers.map((steps) => steps.map((one) => ({ ...one, stream: `run${runs}-${one.stream}` })));
+  const named = writers.map(({ steps }) => steps.map((one) => ({ ...one, stream: `run${runs}-${one.stream}` })));
   const lent = node ?? (await startNode());
   node = undefined;
   try {

@@ -21,6 +21,13 @@ export type Step = {
 /** The server is killed so many turns of the event loop after so many calls. */
 export type Kill = { readonly calls: number; readonly turns: number };
 
+/** What a counter-example shows. */
+export function textOf({ stream, expected, events, isDoubled, isRepeated }: Step): string {
+  const expecting = typeof expected === "string" ? expected : `what it knows${expected === 0 ? "" : ` + ${expected}`}`;
+  const ways = `${isDoubled ? ", twice at once" : ""}${isRepeated ? ", until answered" : ""}`;
+  return `${events} to ${stream}, expecting ${expecting}${ways}`;
+}
+
 const snapshotsMax = 4;
 
 /** Has each writer do its steps one after the other and all writers at once, and tells what they saw. */

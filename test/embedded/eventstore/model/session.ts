@@ -10,10 +10,13 @@ import {
   headOf,
   history,
   isTombstoned,
+  metastreamOf,
   news,
   noRevision,
   type Outcome,
   type Proposed,
+  type Range,
+  readStream,
   type Store,
   tombstoneRevision,
 } from "./specification.ts";
@@ -42,6 +45,13 @@ export type Model = {
   subscriptions: Subscription[];
   eventsMade: number;
 };
+
+/** Reads a stream, and compares what is read. */
+export async function expectRead(model: Model, { node }: Real, stream: string, range: Range): Promise<void> {
+  const expected = readStream(model.store, stream, range);
+  const actual = await node.readStream(stream, range);
+  expect(actual).toEqual(typeof expected === "string" ? expected : expected.map(node.expectation));
+}
 
 export type Real = { readonly node: NodeUnderTest };
 
@@ -141,6 +151,13 @@ export async function resume(
 
 let runs = 0;
 
+const whole: Range = {
+  from: undefined,
+  direction: "forwards",
+  maxCount: Number.MAX_SAFE_INTEGER,
+  resolvesLinks: true,
+};
+
 /** A run finds the store as the run before left it. */
 export function startingModel(store: Store): Model {
   runs += 1;
@@ -148,10 +165,14 @@ export function startingModel(store: Store): Model {
   return { store, prefix: `run${runs}`, firstPlace, sent: [], subscriptions: [], eventsMade: 0 };
 }
 
-/** Nothing came twice or too late: what every subscription gets after one more event is what it has to have by then. */
+/**
+ * Nothing is left hidden: every stream can be read as it should be. Nothing came twice or too late: what every
+ * subscription gets after one more event is what it has to have by then.
+ */
 export async function finish(model: Model, real: Real): Promise<void> {
-  for (const slot of slots) {
-    const stream = nameOf(model, slot);
+  for (const stream of slots.map((slot) => nameOf(model, slot))) {
+    await expectRead(model, real, stream, whole);
+    await expectRead(model, real, metastreamOf(stream), whole);
     const id = randomUUID();
     const last = { id, type: "Ordered", isJson: true, data: "last", metadata: undefined };
     const answer = await real.node.append(stream, "any", [last], "batch");
