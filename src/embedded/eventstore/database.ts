@@ -43,7 +43,7 @@ export type Database = {
  * the process dies. Throws `DatabaseUnusableError` rather than starting anew beside damaged data.
  */
 export function openDatabase(directory: string): Database {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeFolder(directory);
   const file = join(directory, "events.db");
   let database: DatabaseSync | undefined;
   try {
@@ -63,6 +63,14 @@ export function openDatabase(directory: string): Database {
 
 function refuse(reason: string | undefined): void {
   if (reason !== undefined) throw new DatabaseUnusableError(reason);
+}
+
+function makeFolder(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw asUnusable(error, directory);
+  }
 }
 
 /** A database that is in the memory of this process and nowhere else. */

@@ -130,7 +130,7 @@ describe("the program", () => {
         writeFileSync(join(directory, "file"), "");
         return ["--dir", join(directory, "file"), "--port", "0"];
       },
-      says: /^The event store cannot start: .+file.+\n$/,
+      says: /^The event store cannot start: \S+file cannot be used: .+\n$/,
     },
   ])("says in one line why it does not start when $obstacle, and ends with 1", async ({ args, says }) => {
     const { ended, lines, errors } = spawnStore(await args(directoryOfTest()));
