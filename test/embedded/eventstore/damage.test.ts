@@ -17,6 +17,7 @@ import { DatabaseSync } from "node:sqlite";
 import { EventStoreDBClient } from "@eventstore/db-client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startEventStore } from "../../../src/embedded/eventStore.ts";
+import { spawnStore, urlIn } from "./spawnedStore.ts";
 import {
   clientOf,
   freshDirectory,
@@ -26,7 +27,6 @@ import {
   numbersOf,
   removeDirectory,
 } from "./storeUnderTest.ts";
-import { startWatchedStore } from "./watchedStore.ts";
 
 const pageBytes = 4_096;
 
@@ -108,6 +108,14 @@ describe("a store is refused, and its files are left as they are, when its datab
   });
 });
 
+test("a process that is refused its database says why, and ends with an error", async () => {
+  const directory = await directoryWith("order");
+  truncateSync(databaseIn(directory), 10 * pageBytes);
+  const { ended, errors } = spawnStore(["--dir", directory, "--port", "0"]);
+  expect(await ended).toEqual({ code: 1, signal: null });
+  expect(errors()).toMatch(/events\.db cannot be used/);
+});
+
 describe("a store is refused that may not write", () => {
   const isRoot = process.getuid?.() === 0;
 
@@ -164,8 +172,8 @@ describe("a store whose process was killed is refused, and its files are left as
 test("a page that only a later read meets is refused to that reader and told to the operator, and all else goes on", async () => {
   const directory = await directoryWith("damaged", ...Array.from({ length: 21 }, (_, n) => `whole-${n}`));
   ruinPageOfEvents(directory, 1 / 44);
-  const store = await startWatchedStore(directory);
-  const client = EventStoreDBClient.connectionString(store.url);
+  const { child, ready, ended, errors } = spawnStore(["--dir", directory, "--port", "0"]);
+  const client = EventStoreDBClient.connectionString(urlIn(await ready));
   onTestFinished(() => client.dispose());
   for (let reader = 0; reader < 2; reader += 1) {
     await expect(numbersOf(client.readStream<Numbered>("damaged"))).rejects.toMatchObject({ type: "unknown" });
@@ -178,6 +186,7 @@ test("a page that only a later read meets is refused to that reader and told to 
   ).rejects.toMatchObject({ type: "unknown" });
   expect(await numbersOf(client.readStream<Numbered>("whole-7"))).toHaveLength(1_000);
   expect((await client.appendToStream("whole-7", numbered(1_000))).success).toBe(true);
-  expect(process.kill(store.pid, 0)).toBe(true);
-  expect(await store.stop()).toMatch(/events\.db is damaged/);
+  child.kill("SIGTERM");
+  expect(await ended).toEqual({ code: 0, signal: null });
+  expect(errors()).toMatch(/events\.db is damaged/);
 });

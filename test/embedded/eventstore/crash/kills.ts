@@ -8,7 +8,7 @@ import fc from "fast-check";
 const run = promisify(execFile);
 
 /** When a round's server is killed: somewhere between two writes, in the middle of one, or before it serves at all. */
-export const moments = ["at any time", "in a commit", "in a checkpoint", "while it starts"] as const;
+const moments = ["at any time", "in a commit", "in a checkpoint", "while it starts"] as const;
 
 export type Round = {
   readonly moment: (typeof moments)[number];
