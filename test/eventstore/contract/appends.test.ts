@@ -15,7 +15,7 @@ const written = (stream: string) => numbersOf(under.client.readStream(stream));
 
 const scanned = (bytes: number) => binaryEvent({ type: "Scanned", data: Buffer.alloc(bytes, 7) });
 
-/** Both ways to append: with others in one bidirectional stream, and in a call of its own, which credentials ask for. */
+// With others in one bidirectional stream, or in a call of its own: the client does that when it is given credentials.
 describe.each(["a batched append", "an append alone"])("%s", (way) => {
   const options = () => (way === "an append alone" ? { credentials: under.credentials } : {});
 

@@ -20,7 +20,7 @@ const streamOf = async (count: number): Promise<string> => {
   return stream;
 };
 
-/** Both ways to append: with others in one bidirectional stream, and in a call of its own, which credentials ask for. */
+// With others in one bidirectional stream, or in a call of its own: the client does that when it is given credentials.
 describe.each(["a batched append", "an append alone"])("%s", (way) => {
   const options = () => (way === "an append alone" ? { credentials: under.credentials } : {});
   const append = (stream: string, expectedRevision: AppendExpectedRevision, ...ns: number[]) =>

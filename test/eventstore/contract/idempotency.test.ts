@@ -88,7 +88,7 @@ describe.each(["a batched append", "an append alone"])("%s", (way) => {
     },
   );
 
-  test("repeated at its place is refused when it goes on past what was written, differs or has another order", async () => {
+  test("repeated at its place is refused when it goes on past what was written or differs from it", async () => {
     const stream = freshName();
     const [a, b, c] = [numbered(0), numbered(1), numbered(2)];
     await append(stream, [a, b], NO_STREAM);

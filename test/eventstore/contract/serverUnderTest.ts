@@ -34,7 +34,7 @@ type ServerUnderTest = {
   readonly client: EventStoreDBClient;
   /** What the connection string logs in with. A call that has credentials of its own is made alone, never batched. */
   readonly credentials: Credentials;
-  /** A client of the test's own, with more parameters in its connection string, let go of when the test has finished. */
+  /** A client of the test's own, with more parameters in its connection string, let go of with the test. */
   connect(parameters?: Readonly<Record<string, string>>): EventStoreDBClient;
 };
 
