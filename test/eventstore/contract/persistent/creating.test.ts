@@ -9,7 +9,7 @@ import {
   streamNameFilter,
 } from "@eventstore/db-client";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { numbered, numberedUpTo } from "../numbered.ts";
+import { numbered, numberedUpTo, upTo } from "../numbered.ts";
 import { numberedStream } from "../numberedStream.ts";
 import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { acknowledge, consumerOf } from "./consumer.ts";
@@ -179,6 +179,18 @@ describe("making a group", () => {
     const refusal = under.client.createPersistentSubscriptionToAll(name, settings);
     await expect(refusal).rejects.toBeInstanceOf(PersistentSubscriptionFailedError);
     await expect(refusal).rejects.toMatchObject({ groupName: name, reason: expect.stringMatching(/./) });
+  });
+
+  test("that ten ask for at once succeeds for one of them", async () => {
+    const [stream, name] = [freshName(), freshName("group")];
+    const settings = persistentSubscriptionToStreamSettingsFromDefaults();
+    const attempts = await Promise.allSettled(
+      upTo(10).map(() => under.client.createPersistentSubscriptionToStream(stream, name, settings)),
+    );
+    await under.client.deletePersistentSubscriptionToStream(stream, name);
+    const refusals = attempts.flatMap((attempt) => (attempt.status === "rejected" ? [attempt.reason] : []));
+    expect(refusals).toHaveLength(9);
+    for (const refusal of refusals) expect(refusal).toBeInstanceOf(PersistentSubscriptionExistsError);
   });
 
   test("that was refused leaves no group behind", async () => {

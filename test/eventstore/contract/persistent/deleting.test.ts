@@ -53,6 +53,18 @@ describe("deleting a group", () => {
     await expect(again).rejects.toBeInstanceOf(PersistentSubscriptionDoesNotExistError);
   });
 
+  test("while its consumers answer harms neither them nor anybody else", async () => {
+    const stream = await streamOf(500);
+    const group = await groupOn(under.client, stream);
+    const client = under.connect();
+    const consumers = [group.consume(acknowledge, { client }), group.consume(acknowledge, { client })];
+    for (const consumer of consumers) await expect.poll(() => consumer.numbers.length, soon).toBeGreaterThan(0);
+    await under.client.deletePersistentSubscriptionToStream(stream, group.name);
+    for (const consumer of consumers) await expect.poll(() => consumer.error, soon).toBeDefined();
+    const { success } = await client.appendToStream(stream, numberedUpTo(1));
+    expect(success).toBe(true);
+  });
+
   test("leaves the other groups of the stream alone", async () => {
     const stream = await streamOf(1);
     const [one, other] = [await groupOn(under.client, stream), await groupOn(under.client, stream)];

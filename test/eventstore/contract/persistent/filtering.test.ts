@@ -10,7 +10,7 @@ import {
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { collected, numbered, numberedUpTo } from "../numbered.ts";
-import { freshName, serverUnderTest, soon } from "../serverUnderTest.ts";
+import { freshName, isOwnServer, serverUnderTest, soon } from "../serverUnderTest.ts";
 import { acknowledge, type Consumer } from "./consumer.ts";
 import { groupOnAll, parkedMessages } from "./group.ts";
 
@@ -93,6 +93,18 @@ describe("a group on all streams", () => {
     await expect(groupOnAll(under.client, { startFrom: END }, filter)).rejects.toBeInstanceOf(Error);
     const { success } = await under.client.appendToStream(freshName(), numbered(1));
     expect(success).toBe(true);
+  });
+
+  // A server that takes no such care would be stalled for all who use it.
+  test.runIf(isOwnServer)("with a regular expression that backtracks without end holds up nobody else", async () => {
+    const stream = freshName(`${"a".repeat(60)}!`);
+    await under.client.appendToStream(stream, numbered(0));
+    for (const regex of ["^(a+)+$", "^(?!z)(a+)+$", "(.*)*(.*)*(.*)*x"]) {
+      (await groupOnAll(under.client, {}, streamNameFilter({ regex }))).consume(acknowledge);
+    }
+    const other = (await groupOnAll(under.client, {}, streamNameFilter({ prefixes: [stream] }))).consume(acknowledge);
+    await under.client.appendToStream(stream, numbered(1));
+    await expect.poll(() => other.numbers, soon).toEqual([0, 1]);
   });
 
   test("is given events in the order of the log", async () => {
