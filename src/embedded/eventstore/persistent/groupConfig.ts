@@ -74,7 +74,34 @@ export function problemOf(settings: GroupSettings): string | undefined {
   return undefined;
 }
 
-export const toJson = (configs: Iterable<GroupConfig>): string => JSON.stringify({ version: 1, groups: [...configs] });
+/** What most groups are given. A setting that is not written down has this value, so it must never change. */
+const usualSettings: GroupSettings = {
+  startFrom: "end",
+  resolveLinks: false,
+  extraStatistics: false,
+  messageTimeoutMs: 30_000,
+  maxRetryCount: 10,
+  checkpointAfterMs: 2_000,
+  minCheckpointCount: 10,
+  maxCheckpointCount: 1_000,
+  maxSubscriberCount: 0,
+  liveBufferSize: 500,
+  readBatchSize: 20,
+  historyBufferSize: 500,
+  strategy: "RoundRobin",
+};
+
+const usualValues: ReadonlyMap<string, unknown> = new Map(Object.entries(usualSettings));
+
+const unusual = (settings: GroupSettings): Json =>
+  Object.fromEntries(Object.entries(settings).filter(([name, value]) => usualValues.get(name) !== value));
+
+/** Short, because all groups are written down whenever one of them changes. */
+export const toJson = (configs: Iterable<GroupConfig>): string =>
+  JSON.stringify({
+    version: 1,
+    groups: Array.from(configs, ({ settings, ...config }) => ({ ...config, settings: unusual(settings) })),
+  });
 
 /** Throws a TypeError when the text is not what `toJson` made: anybody may write to the stream where it is kept. */
 export function fromJson(text: string): readonly GroupConfig[] {
@@ -93,7 +120,7 @@ function config(json: Json): GroupConfig {
     group: text(json, "group"),
     startsAfter: integer(json, "startsAfter"),
     filter: filter === undefined ? undefined : filterFrom(record(filter, "filter")),
-    settings: settingsFrom(record(json["settings"], "settings")),
+    settings: settingsFrom({ ...usualSettings, ...record(json["settings"], "settings") }),
   };
 }
 
