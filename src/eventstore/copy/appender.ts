@@ -8,14 +8,16 @@ import { persistently } from "./storePlace.ts";
 /** Events of one stream that follow each other. */
 type Run = readonly [CopiedEvent, ...CopiedEvent[]];
 type Outcome = "written" | "lost" | CopyRefused;
-type Sent = { run: Run; bytes: number; outcome: Promise<Outcome> };
+type Sent = { run: Run; bytes: number; at: number; outcome: Promise<Outcome> };
 
 /**
  * So much is under way at once. A server takes what comes over one call in its order, so that events get the order
- * they are sent in; a short window keeps the wait of each far below the time after which servers give up a write.
+ * they are sent in. One that is too busy gives up a write after two seconds, and may by then accept a later one: what
+ * is under way is little, and was sent within a short time.
  */
-const runsMax = 64;
+const runsMax = 256;
 const bytesMax = 4 << 20;
+const sentWithinMs = 200;
 
 export type Appender = {
   /** Resolves when there is room for more: not when the events are written. */
@@ -68,6 +70,12 @@ export const appenderTo = (name: string, connection: Connection): Appender => {
     bytes -= oldest.bytes;
   };
 
+  const hasRoom = (size: number): boolean => {
+    const [oldest] = sent;
+    if (!oldest) return true;
+    return sent.length < runsMax && bytes + size <= bytesMax && performance.now() - oldest.at < sentWithinMs;
+  };
+
   const settle = async (): Promise<void> => {
     while (sent.length > 0) await settleOldest();
   };
@@ -76,8 +84,8 @@ export const appenderTo = (name: string, connection: Connection): Appender => {
     settle,
     async append(run) {
       const size = run.reduce((sum, event) => sum + sizeOf(event), 0);
-      while (sent.length >= runsMax || (sent.length > 0 && bytes + size > bytesMax)) await settleOldest();
-      sent.push({ run, bytes: size, outcome: send(run) });
+      while (!hasRoom(size)) await settleOldest();
+      sent.push({ run, bytes: size, at: performance.now(), outcome: send(run) });
       bytes += size;
     },
     async tombstone(stream) {

@@ -2,9 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { importInto, verify } from "../../../src/eventstore/copy/copying.ts";
 import { filePlace } from "../../../src/eventstore/copy/filePlace.ts";
 import { endOf, storePlace } from "../../../src/eventstore/copy/storePlace.ts";
@@ -12,7 +11,7 @@ import { inOrder } from "./history.ts";
 import { fill, folder, how, type OwnStore, ownStore } from "./stores.ts";
 
 const stack = new AsyncDisposableStack();
-const events = 6_000;
+const events = 4_000;
 let source: OwnStore;
 let directory: string;
 /** An export of the source that nothing has interrupted. */
@@ -43,7 +42,8 @@ const ended = async (child: ChildProcess): Promise<{ code: number | null; output
 /** Kills it once `isTime`; says whether it had not ended by then. */
 const killedWhen = async (child: ChildProcess, isTime: () => Promise<boolean>): Promise<boolean> => {
   const closed = ended(child);
-  while (child.exitCode === null && !(await isTime())) await turn();
+  const isOver = async () => child.exitCode !== null || (await isTime());
+  await vi.waitUntil(isOver, { timeout: 60_000, interval: 5 });
   child.kill("SIGKILL");
   return (await closed).code === null;
 };
@@ -62,7 +62,7 @@ test("an export that is killed goes on, and its file is the same as one that was
       () => 0,
     );
   const run = () => commandLine("Export", "--from", source.server.url, "--to", file);
-  expect(await killedWhen(run(), async () => (await sizeOf(`${file}.partial`)) > 2 << 20)).toBe(true);
+  expect(await killedWhen(run(), async () => (await sizeOf(`${file}.partial`)) > 0)).toBe(true);
   expect(await sizeOf(file)).toBe(0);
 
   expect(await ended(run())).toMatchObject({ code: 0 });
@@ -74,7 +74,7 @@ test("an import that is killed again and again goes on, and the target ends as t
   const target = await freshTarget();
   const run = () => commandLine("Import", "--from", whole, "--to", target.server.url);
   const size = () => endOf(target.store.connection, "the target");
-  for (const share of [0.1, 0.3, 0.6, 0.9]) {
+  for (const share of [0.2, 0.7]) {
     const isTime = async () => (await size()) > events * share;
     expect(await killedWhen(run(), isTime)).toBe(true);
   }

@@ -21,7 +21,11 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-test("whatever was done to a store, its copy shows the same in every stream and in the same order", async () => {
+const timeoutMs = 300_000;
+
+test("whatever was done to a store, its copy shows the same everywhere and in the same order", {
+  timeout: timeoutMs,
+}, async () => {
   let round = 0;
   await fc.assert(
     fc.asyncProperty(deeds, async (all) => {

@@ -38,11 +38,13 @@ export const storeAt = async (
   return { server, client, store: { name, connection } };
 };
 
+const filledAtOnce = 100;
+
 /** So many events of a kilobyte, one after the other into several streams. */
 export const fill = async ({ client }: OwnStore, count: number): Promise<void> => {
   const padding = "x".repeat(1_000);
-  const appends = Array.from({ length: count }, (_, n) =>
-    client.appendToStream(`order-${n % 7}`, jsonEvent({ type: "Numbered", data: { n, padding } })),
-  );
-  await Promise.all(appends);
+  const append = (n: number) =>
+    client.appendToStream(`order-${n % 7}`, jsonEvent({ type: "Numbered", data: { n, padding } }));
+  for (let from = 0; from < count; from += filledAtOnce)
+    await Promise.all(Array.from({ length: Math.min(filledAtOnce, count - from) }, (_, n) => append(from + n)));
 };
