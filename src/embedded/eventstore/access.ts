@@ -25,7 +25,7 @@ export type Access = {
   connectionString(address: string): string;
 };
 
-export type AccessOptions = {
+type AccessOptions = {
   readonly mode: AccessMode;
   /** Where the certificate and the password are kept. */
   readonly directory: string;

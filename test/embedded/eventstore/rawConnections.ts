@@ -70,7 +70,7 @@ const script = `
   socket.on("close", () => console.log(received));
 `;
 
-export type Attempt = { host: string; port: number; stream: string; ending: Ending; uid?: number };
+type Attempt = { host: string; port: number; stream: string; ending: Ending; uid?: number };
 
 /** A process of that user tries to append. Resolves with how many bytes it was sent when its connection has ended. */
 export async function attemptToAppend({ host, port, stream, ending, uid }: Attempt): Promise<number> {

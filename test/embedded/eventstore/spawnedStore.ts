@@ -8,7 +8,7 @@ const program = fileURLToPath(new URL("../../../src/embedded/eventstore/main.ts"
 
 type Ended = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-export type SpawnedStore = {
+type SpawnedStore = {
   readonly child: ChildProcessWithoutNullStreams;
   /** Of standard output so far. */
   readonly lines: readonly string[];
