@@ -42,7 +42,7 @@ export function replayRequest(message: ReplayParkedReq): { readonly name: GroupN
   const name = groupName(options);
   if (!options?.hasStopAt()) return { name };
   const stopAt = Number(options.getStopAt());
-  if (stopAt < 0) throw invalidArgument(`A replay cannot stop at ${stopAt}.`);
+  if (stopAt < 0) throw groupFailed(name, `A replay cannot stop at ${stopAt}.`);
   return { name, stopAt };
 }
 

@@ -1,6 +1,7 @@
 import {
   PARK,
   PersistentSubscriptionDoesNotExistError,
+  PersistentSubscriptionFailedError,
   type PersistentSubscriptionToStreamInfo,
   RETRY,
   streamNameFilter,
@@ -152,6 +153,14 @@ describe("replaying parked messages", () => {
     await under.client.replayParkedMessagesToAll(group.name);
     await parkedMessages(group, 0);
     await expect.poll(() => consumer.numbers, soon).toEqual(upTo(5));
+  });
+
+  test("up to a negative number is refused with a reason", async () => {
+    const streamName = freshName();
+    const { name: groupName } = await groupOn(under.client, streamName);
+    const refusal = under.client.replayParkedMessagesToStream(streamName, groupName, { stopAt: -1 });
+    await expect(refusal).rejects.toBeInstanceOf(PersistentSubscriptionFailedError);
+    await expect(refusal).rejects.toMatchObject({ streamName, groupName, reason: expect.stringMatching(/./) });
   });
 
   test("of a group that does not exist is refused, naming it", async () => {
