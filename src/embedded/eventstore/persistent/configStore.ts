@@ -6,7 +6,7 @@ import { appendTo, configEvent, configStream, metadataEvent } from "./systemEven
 const configMetastream = metastreamOf(configStream);
 const versionsKept = 2;
 
-export type ConfigStore = {
+type ConfigStore = {
   /** The groups as they were saved last. */
   load(): readonly GroupConfig[];
   /** Resolves once all groups, as they are when they are written, are durable. */

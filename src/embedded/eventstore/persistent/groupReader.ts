@@ -66,7 +66,8 @@ export function createGroupReader(
         for (const link of replay.next(limit)) add("parked", link, link.revision);
         return true;
       }
-      const page = source.next(limit);
+      // Asked after every answer: at the end it must not cost a query.
+      const page = source.behind === 0 ? undefined : source.next(limit);
       if (page === undefined) {
         hasCaughtUp = true;
         return false;

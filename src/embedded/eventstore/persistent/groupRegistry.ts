@@ -8,7 +8,7 @@ import { createTicker } from "./ticker.ts";
 /** A group; it is only a few settings until somebody asks for it. */
 type Entry = { readonly config: GroupConfig; group: Group | undefined };
 
-export type GroupRegistry = {
+type GroupRegistry = {
   has(name: GroupName): boolean;
   /** Throws when there is no such group. */
   configOf(name: GroupName): GroupConfig;

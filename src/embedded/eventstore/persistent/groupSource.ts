@@ -7,7 +7,7 @@ import { type GroupConfig, isOfAll } from "./groupConfig.ts";
 import type { GroupServices } from "./groupServices.ts";
 
 /** What a group reads, from where it stands. */
-export type GroupSource = {
+type GroupSource = {
   /** The stream whose commits may bring something new; undefined for all. */
   readonly listensTo: string | undefined;
   /** Where an event stands in the source. */

@@ -1,4 +1,4 @@
-export type Pump = {
+type Pump = {
   /** Has a turn taken soon. */
   run(): void;
   /** Takes a turn at once. */

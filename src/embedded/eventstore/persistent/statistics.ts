@@ -26,7 +26,7 @@ export function createMeter(nowMs: () => number): Meter {
 export type Measurement = { readonly name: string; readonly valueMs: number };
 
 /** How long answers took, over the latest of them. */
-export type Latencies = {
+type Latencies = {
   add(tookMs: number): void;
   summary(): readonly Measurement[];
 };

@@ -3,7 +3,7 @@ const tickMs = 1_000;
 /** Does what is due by time; false when it need not be asked again. */
 type Tick = () => boolean;
 
-export type Ticker<Key> = {
+type Ticker<Key> = {
   /** Has `tick` called every second for as long as it asks for that. */
   add(key: Key, tick: Tick): void;
   remove(key: Key): void;

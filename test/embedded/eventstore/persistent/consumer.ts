@@ -1,7 +1,7 @@
 import type { EventStoreDBClient, PersistentSubscriptionToStream, ResolvedEvent } from "@eventstore/db-client";
 import { onTestFinished } from "vitest";
 
-export type Delivery = ResolvedEvent & { readonly retryCount: number };
+type Delivery = ResolvedEvent & { readonly retryCount: number };
 
 type Subscription = Pick<PersistentSubscriptionToStream, "ack" | "nack" | "unsubscribe"> & NodeJS.EventEmitter;
 
@@ -16,7 +16,7 @@ export const numberOf = ({ event }: ResolvedEvent): number => {
   return typeof data === "object" && data !== null && "n" in data && typeof data.n === "number" ? data.n : -1;
 };
 
-export type Consumer = {
+type Consumer = {
   /** Of the events it was given, in order. */
   readonly numbers: number[];
   readonly deliveries: Delivery[];
