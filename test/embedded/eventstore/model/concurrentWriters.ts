@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { CancelledError } from "@eventstore/db-client";
+import { status } from "@grpc/grpc-js";
 import { isUnavailable } from "../storedEvents.ts";
 import type { Attempt, Batch, History, Snapshot } from "./concurrentHistory.ts";
 import { follow } from "./follower.ts";
@@ -42,6 +42,7 @@ export async function historyOf(
   const snapshots: Snapshot[] = [];
   let time = 0;
   let isWriting = true;
+  let killing: Promise<void> | undefined;
   let restarted: Promise<void> | undefined;
 
   const now = () => {
@@ -51,20 +52,21 @@ export async function historyOf(
 
   const killAndStart = async ({ turns }: Kill) => {
     for (let turn = 0; turn < turns; turn += 1) await nextTurn();
-    await node.restart("killed");
+    restarted = node.restart("killed");
+    await restarted;
   };
 
   const send = async (batch: Batch, events: readonly Proposed[], how: Call, isRepeated: boolean) => {
     for (;;) {
+      await restarted;
       const calledAt = now();
       const answering = answeredOrNot(node.append(batch.stream, batch.expected, events, how));
-      if (attempts.length === kill?.calls) restarted ??= killAndStart(kill);
+      if (attempts.length === kill?.calls) killing ??= killAndStart(kill);
       const answer = await answering;
       attempts.push({ batch, calledAt, answer: answer && { ...answer, at: now() } });
       if (answer !== undefined) return answer;
       // Nothing else makes a server go away.
       if (restarted === undefined) throw new Error("The server went away by itself.");
-      await restarted;
       if (!isRepeated) return undefined;
     }
   };
@@ -84,6 +86,7 @@ export async function historyOf(
 
   const read = async () => {
     while (isWriting && snapshots.length < snapshotsMax) {
+      await restarted;
       const calledAt = now();
       const range = {
         from: base,
@@ -93,8 +96,7 @@ export async function historyOf(
       } as const;
       const seen = await answeredOrNot(node.readAll(range));
       const ids = seen?.slice(1).map(({ event }) => event?.id ?? "");
-      if (ids === undefined) await restarted;
-      else snapshots.push({ calledAt, at: now(), ids });
+      if (ids !== undefined) snapshots.push({ calledAt, at: now(), ids });
     }
   };
 
@@ -103,7 +105,7 @@ export async function historyOf(
   await Promise.all(writers.map((steps, index) => write(steps, index % 2 === 0 ? "batch" : "alone")));
   isWriting = false;
   await reading;
-  await restarted;
+  await killing;
   const committed = (await node.commits()).map(({ id, stream, revision, place }) => ({
     id: id ?? "",
     stream,
@@ -123,12 +125,15 @@ function resolved(expected: Step["expected"], head = noRevision): Expected {
   return revision < 0n ? "no_stream" : revision;
 }
 
-// A call that is still waiting when the client of the killed server is let go of was not answered either.
+/** A call that still waits when the client of the killed server is let go of was not answered either. */
+const wasLetGo = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === status.CANCELLED;
+
 async function answeredOrNot<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
   } catch (error) {
-    if (isUnavailable(error) || error instanceof CancelledError) return undefined;
+    if (isUnavailable(error) || wasLetGo(error)) return undefined;
     throw error;
   }
 }

@@ -145,8 +145,8 @@ export async function startNode() {
         await died.promise;
       }
       await store.stop();
-      await client.dispose();
       store = await start(port);
+      await client.dispose();
       client = EventStoreDBClient.connectionString(store.url);
     },
 
