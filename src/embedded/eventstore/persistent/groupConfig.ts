@@ -68,10 +68,9 @@ export function problemOf(settings: GroupSettings): string | undefined {
       return `${name} must be a whole number of at least ${least} and is ${value}.`;
     }
   }
-  if (settings.readBatchSize >= settings.historyBufferSize) {
-    return `readBatchSize (${settings.readBatchSize}) must be less than historyBufferSize (${settings.historyBufferSize}).`;
-  }
-  return undefined;
+  const { readBatchSize, historyBufferSize } = settings;
+  if (readBatchSize < historyBufferSize) return undefined;
+  return `readBatchSize (${readBatchSize}) must be less than historyBufferSize (${historyBufferSize}).`;
 }
 
 /** What most groups are given. A setting that is not written down has this value, so it must never change. */
