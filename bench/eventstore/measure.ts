@@ -25,7 +25,7 @@ const loads: readonly (AppendLoad & { readonly title: string; readonly goal: num
 type Row = { readonly title: string; readonly values: readonly number[]; readonly limit: number; readonly goal?: Goal };
 type Goal = { readonly atLeast: number } | { readonly atMost: number };
 
-/** The embedded event store through the unmodified client, beside bare SQLite. Throws when what it keeps is not right. */
+/** The embedded event store through the unmodified client, beside bare SQLite. Errors: `NotReconciled`. */
 export const measureEventStore = async (directory: string, write: (text: string) => void): Promise<void> => {
   write("\nEmbedded event store, the official client in another process\n");
   const folder = join(directory, "store");

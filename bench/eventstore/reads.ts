@@ -31,7 +31,7 @@ export const catchUp = (client: EventStoreDBClient): Promise<Read> =>
     return events;
   });
 
-/** For each of `count` appends, one after the other: from the call to the arrival at a live subscriber, in ms, sorted. */
+/** Of `count` appends, one after the other: from the call to the arrival at a live subscriber, in ms, sorted. */
 export const liveLatencies = async (client: EventStoreDBClient, stream: string, count: number): Promise<number[]> => {
   const subscription = client.subscribeToStream(stream, { fromRevision: END });
   await once(subscription, "caughtUp");

@@ -4,7 +4,7 @@ import type { AppendReq, BatchAppendReq, ReadReq } from "@eventstore/db-client/g
 import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "./errors.ts";
 import type { ExpectedRevision, ProposedEvent } from "./event.ts";
 import type { FilterRequest } from "./filters.ts";
-import type { Direction } from "./log.ts";
+import type { Direction } from "./pages.ts";
 import type { IdForm } from "./readResponses.ts";
 import type { From } from "./reads.ts";
 

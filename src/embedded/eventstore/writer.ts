@@ -25,48 +25,22 @@ type Committed = { readonly written: readonly RecordedEvent[]; readonly answers:
 
 /**
  * Decides all writes, one after the other. Those that wait at the same time share one commit; each is answered, and
- * its events are handed to `publish`, only after that commit.
+ * its events are handed to `publish`, only when that commit is on the disk.
  */
 export function createWriter(
   log: Log,
   metadata: StreamMetadata,
   publish: (events: readonly RecordedEvent[]) => void,
 ): Writer {
-  const committedIds = createCommittedIds(log);
-  const apply = createWrites(log, metadata, committedIds);
+  const commit = createCommitter(log, metadata);
   const waiting: Waiting[] = [];
   const onSettled: (() => void)[] = [];
   let isDeciding = false;
   let lastGroupSize = 0;
 
-  // Throws before anything is kept or answered.
-  const commit = (group: readonly Waiting[]): Committed => {
-    const answers: (() => void)[] = [];
-    const written = log.transaction(() => {
-      for (const { request, resolve } of group) {
-        const outcome = apply(request);
-        answers.push(() => resolve(outcome));
-      }
-    });
-    return { written, answers };
-  };
-
-  // A write that the database refuses takes its whole group down; repeated alone, it takes down only itself. What the
-  // disk refuses it refuses to each of them.
-  const commitOrSplit = (group: readonly Waiting[]): readonly Committed[] => {
-    try {
-      return [commit(group)];
-    } catch (error) {
-      committedIds.reload();
-      if (group.length > 1 && !isOfTheDisk(error)) return group.flatMap((one) => commitOrSplit([one]));
-      for (const { reject } of group) reject(error);
-      return [];
-    }
-  };
-
   const decideGroup = async (): Promise<void> => {
     const group = waiting.splice(0, groupMax);
-    const committed = commitOrSplit(group);
+    const committed = commit(group);
     try {
       // During a flush the requests of others come in, and make up the next group; a caller who is alone is not kept
       // waiting for the way to another thread and back.
@@ -104,4 +78,37 @@ export function createWriter(
       }),
     settled: () => (isDeciding ? new Promise((resolve) => onSettled.push(resolve)) : Promise.resolve()),
   };
+}
+
+/** Writes what a group asks for and says what is to be told once it is durable; what cannot be written is rejected. */
+function createCommitter(log: Log, metadata: StreamMetadata): (group: readonly Waiting[]) => readonly Committed[] {
+  const committedIds = createCommittedIds(log);
+  const apply = createWrites(log, metadata, committedIds);
+
+  // Throws before anything is kept or answered.
+  const commit = (group: readonly Waiting[]): Committed => {
+    const answers: (() => void)[] = [];
+    const written = log.transaction(() => {
+      for (const { request, resolve } of group) {
+        const outcome = apply(request);
+        answers.push(() => resolve(outcome));
+      }
+    });
+    return { written, answers };
+  };
+
+  // A write that the database refuses takes its whole group down; repeated alone, it takes down only itself. What the
+  // disk refuses it refuses to each of them.
+  const commitOrSplit = (group: readonly Waiting[]): readonly Committed[] => {
+    try {
+      return [commit(group)];
+    } catch (error) {
+      committedIds.reload();
+      if (group.length > 1 && !isOfTheDisk(error)) return group.flatMap((one) => commitOrSplit([one]));
+      for (const { reject } of group) reject(error);
+      return [];
+    }
+  };
+
+  return commitOrSplit;
 }
