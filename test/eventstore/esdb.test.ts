@@ -52,6 +52,17 @@ describe("a stream", () => {
     expect(await store.head()).toBe(read[2]?.position);
   });
 
+  test("is told of by the newest event, and by the position of any, but not by those of the store's own", async () => {
+    const stream = newStream();
+    await store.append(stream, [1, 2].map(eventOf), noStream);
+    const [one, two] = await Array.fromAsync(store.read(stream));
+    const own = await store.append(`$$${stream}`, [{ ...eventOf(3), type: "$metadata", data: {} }], noStream);
+    expect(await store.newest()).toEqual(two);
+    expect(await store.at(one?.position ?? -1n)).toEqual(one);
+    expect(own).not.toBe("conflict");
+    expect(await store.at(await store.head())).toBeUndefined();
+  });
+
   test("is read from any revision, as far as is asked", async () => {
     const stream = newStream();
     await store.append(stream, [0, 1, 2, 3, 4].map(eventOf), noStream);

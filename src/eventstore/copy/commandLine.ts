@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { aborted } from "../../platform/lease.ts";
 import { connectTo } from "../connection.ts";
@@ -7,7 +8,7 @@ import { filePlace } from "./filePlace.ts";
 import type { LedgerOf } from "./ledgerChains.ts";
 import { CopyRefused } from "./place.ts";
 import { progressBar } from "./progressBar.ts";
-import { storePlace } from "./storePlace.ts";
+import { endOf, storePlace } from "./storePlace.ts";
 
 export type CopyCommand = {
   usage: string;
@@ -79,7 +80,17 @@ const withoutCredentials = (url: string): string => url.replace(/^(\S+?:\/\/)(?:
 
 type How = { ledgerOf: LedgerOf; onStep: OnStep };
 
+/** What is not there now has another name, or is not started: nothing is there to be waited for. */
+const firstContactMs = 2_000;
+
+const mustBeThere = async (side: Side): Promise<void> => {
+  if (side.kind === "store") await endOf(side.store.connection, side.store.name, firstContactMs);
+  else if (!existsSync(side.path)) throw new CopyRefused(`${side.path} is not there.`);
+};
+
 const copy = async ({ from, to, isVerifyOnly }: Asked, how: How): Promise<string> => {
+  await mustBeThere(from);
+  if (to.kind === "store" || isVerifyOnly) await mustBeThere(to);
   const source = from.kind === "store" ? storePlace(from.store.name, from.store.connection) : filePlace(from.path);
   if (to.kind === "store") {
     if (!isVerifyOnly) await importInto(source, to.store, how);

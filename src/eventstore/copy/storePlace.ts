@@ -31,13 +31,17 @@ export const storePlace = (name: string, connection: Connection, { after = -1n, 
 });
 
 /** The position of the newest event of all; -1 when there is none. */
-export const endOf = async (connection: Connection, name: string): Promise<bigint> => {
+export const endOf = async (connection: Connection, name: string, patienceMs = awayMaxMs): Promise<bigint> => {
   const request = requestOf(ReadDirection.BACKWARDS, (all) => all.setEnd(new shared.Empty()));
   request.getOptions()?.setCount("1");
-  return persistently(name, async () => {
-    for await (const { position } of call(connection, request)) return position;
-    return -1n;
-  });
+  return persistently(
+    name,
+    async () => {
+      for await (const { position } of call(connection, request)) return position;
+      return -1n;
+    },
+    patienceMs,
+  );
 };
 
 /** What stands at a position; undefined where nothing begins. */
@@ -76,25 +80,31 @@ async function* readAll(
       }
       return;
     } catch (error) {
-      awaySince = await awayAgain(error, name, awaySince);
+      awaySince = await awayAgain(error, { name, patienceMs: awayMaxMs }, awaySince);
     }
   }
 }
 
 /** Tries again for as long as it may help. */
-export const persistently = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+export const persistently = async <T>(name: string, work: () => Promise<T>, patienceMs = awayMaxMs): Promise<T> => {
   for (let awaySince: number | undefined; ; ) {
     try {
       return await work();
     } catch (error) {
-      awaySince = await awayAgain(error, name, awaySince);
+      awaySince = await awayAgain(error, { name, patienceMs }, awaySince);
     }
   }
 };
 
-const awayAgain = async (error: unknown, name: string, since = performance.now()): Promise<number> => {
+type Patience = { name: string; patienceMs: number };
+
+const awayAgain = async (
+  error: unknown,
+  { name, patienceMs }: Patience,
+  since = performance.now(),
+): Promise<number> => {
   if (!isUnavailability(error)) throw error;
-  if (performance.now() - since > awayMaxMs)
+  if (performance.now() - since > patienceMs)
     throw new CopyRefused(
       `${name} cannot be reached: ${reasonOf(error)}. The same command goes on from here when it can be.`,
       { cause: error },

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { exportToFile, importInto, verify, verifyExport } from "../../../src/eventstore/copy/copying.ts";
 import { filePlace } from "../../../src/eventstore/copy/filePlace.ts";
 import { storePlace } from "../../../src/eventstore/copy/storePlace.ts";
@@ -21,11 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-const timeoutMs = 300_000;
+/** A hundred histories take a while on a machine that is busy. */
+vi.setConfig({ testTimeout: 300_000 });
 
-test("whatever was done to a store, its copy shows the same everywhere and in the same order", {
-  timeout: timeoutMs,
-}, async () => {
+test("whatever was done to a store, its copy shows the same everywhere and in the same order", async () => {
   let round = 0;
   await fc.assert(
     fc.asyncProperty(deeds, async (all) => {
