@@ -9,12 +9,6 @@ import { freshStream, type Numbered, numbered, numberedUpTo, numbersOf, storeUnd
 const under = storeUnderTest();
 const soon = { timeout: 20_000, interval: 10 };
 
-const keysOf = <K extends string>(record: Readonly<Record<K, unknown>>) => {
-  const keys: K[] = [];
-  for (const key in record) keys.push(key);
-  return keys;
-};
-
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Every way of being served still works, in the process that has always been there. */
@@ -132,34 +126,32 @@ describe("a client that vanishes", () => {
     await expectServed(pid);
   });
 
-  const sent = {
-    "an append": { method: "Append", messages: (stream: string) => appendMessages(stream, [large(), large()]) },
-    "a batch": { method: "BatchAppend", messages: (stream: string) => [firstChunk(stream, [large(), large()], false)] },
-  };
-  const departures = {
-    "by losing its connection": (session: ClientHttp2Session) => session.destroy(),
-    "by taking the call back": (_: ClientHttp2Session, call: ClientHttp2Stream) => call.close(constants.NGHTTP2_CANCEL),
-  };
+  const anAppend = (stream: string) => appendMessages(stream, [large(), large()]);
+  const aBatch = (stream: string) => [firstChunk(stream, [large(), large()], false)];
+  const losesItsConnection = (session: ClientHttp2Session) => session.destroy();
+  const takesBackItsCall = (_: ClientHttp2Session, call: ClientHttp2Stream) => call.close(constants.NGHTTP2_CANCEL);
 
-  test.each(keysOf(sent).flatMap((what) => keysOf(departures).map((how) => [what, how] as const)))(
-    "in the middle of %s, %s, leaves nothing of it behind",
-    async (what, how) => {
-      const { pid } = under.store;
-      const stream = freshStream("half");
-      for (let n = 0; n < 20; n += 1) {
-        const session = await openSession(under.store);
-        const call = begin(session, sent[what].method);
-        for (const message of sent[what].messages(stream)) {
-          await new Promise((resolve) => call.write(frame(message), resolve));
-        }
-        departures[how](session, call);
+  // Taking back an append is no such case: Node's HTTP/2 then says first that this was all, and then that it was not.
+  test.each([
+    ["in the middle of an append", "Append", anAppend, losesItsConnection],
+    ["in the middle of a batch", "BatchAppend", aBatch, losesItsConnection],
+    ["by taking back a batch", "BatchAppend", aBatch, takesBackItsCall],
+  ])("%s leaves nothing of it behind", async (_, method, messages, depart) => {
+    const { pid } = under.store;
+    const stream = freshStream("half");
+    for (let n = 0; n < 20; n += 1) {
+      const session = await openSession(under.store);
+      const call = begin(session, method);
+      for (const message of messages(stream)) {
+        await new Promise((resolve) => call.write(frame(message), resolve));
       }
-      await expectServed(pid);
-      await expect(numbersOf(under.client.readStream<Numbered>(stream))).rejects.toMatchObject({
-        type: "stream-not-found",
-      });
-    },
-  );
+      depart(session, call);
+    }
+    await expectServed(pid);
+    await expect(numbersOf(under.client.readStream<Numbered>(stream))).rejects.toMatchObject({
+      type: "stream-not-found",
+    });
+  });
 
   test("before its batches are answered leaves each of them whole or not there", async () => {
     const { pid } = under.store;
