@@ -1,4 +1,5 @@
-import { createStrategy, type StrategyName } from "./consumerStrategy.ts";
+import type { StrategyName } from "./consumerStrategy.ts";
+import { createStrategy } from "./createStrategy.ts";
 
 export type Consumers = {
   join(consumer: string, capacity: number): void;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createStrategy, strategyNames } from "../../../../src/embedded/eventstore/persistent/consumerStrategy.ts";
+import { strategyNames } from "../../../../src/embedded/eventstore/persistent/consumerStrategy.ts";
+import { createStrategy } from "../../../../src/embedded/eventstore/persistent/createStrategy.ts";
 
 const everybody = () => true;
 
