@@ -38,10 +38,30 @@ export async function historyOf(
 ): Promise<History> {
   await node.commits();
   const base = node.lastPlace();
-  const attempts: Attempt[] = [];
-  const snapshots: Snapshot[] = [];
-  let time = 0;
+  const trial = trialOf(node, kill);
+  const follower = follow(node, base, trial.restarted);
   let isWriting = true;
+  const reading = snapshotsOf(node, base, trial, () => isWriting);
+  await Promise.all(writers.map((steps, index) => write(trial, steps, index % 2 === 0 ? "batch" : "alone")));
+  isWriting = false;
+  const snapshots = await reading;
+  await trial.killed();
+  const committed = (await node.commits()).map(({ id, stream, revision, place }) => ({
+    id: id ?? "",
+    stream,
+    revision,
+    position: node.positionAt(place).commit,
+  }));
+  const followed = await follower.until(committed.at(-1)?.id);
+  return { attempts: trial.attempts, snapshots, committed, followed };
+}
+
+type Trial = ReturnType<typeof trialOf>;
+
+/** Sends appends, one of which brings on the kill, and notes when each was sent and answered. */
+function trialOf(node: NodeUnderTest, kill: Kill | undefined) {
+  const attempts: Attempt[] = [];
+  let time = 0;
   let killing: Promise<void> | undefined;
   let restarted: Promise<void> | undefined;
 
@@ -56,64 +76,57 @@ export async function historyOf(
     await restarted;
   };
 
-  const send = async (batch: Batch, events: readonly Proposed[], how: Call, isRepeated: boolean) => {
-    for (;;) {
-      await restarted;
-      const calledAt = now();
-      const answering = answeredOrNot(node.append(batch.stream, batch.expected, events, how));
-      if (attempts.length === kill?.calls) killing ??= killAndStart(kill);
-      const answer = await answering;
-      attempts.push({ batch, calledAt, answer: answer && { ...answer, at: now() } });
-      if (answer !== undefined) return answer;
-      // Nothing else makes a server go away.
-      if (restarted === undefined) throw new Error("The server went away by itself.");
-      if (!isRepeated) return undefined;
-    }
-  };
-
-  const write = async (steps: readonly Step[], how: Call) => {
-    const heads = new Map<string, bigint | undefined>();
-    for (const { stream, expected, events: count, isDoubled, isRepeated } of steps) {
-      const events = Array.from({ length: count }, newEvent);
-      const batch = { stream, expected: resolved(expected, heads.get(stream)), ids: events.map(({ id }) => id) };
-      const copies = isDoubled ? [batch, batch] : [batch];
-      for (const answer of await Promise.all(copies.map((copy) => send(copy, events, how, isRepeated)))) {
-        if (answer?.kind === "accepted") heads.set(stream, answer.revision);
-        if (answer?.kind === "wrongExpectedRevision") heads.set(stream, answer.current);
+  return {
+    attempts,
+    now,
+    /** Undefined until the server is killed. */
+    restarted: () => restarted,
+    /** Undefined when nothing has brought the kill on. */
+    killed: () => killing,
+    async send(batch: Batch, events: readonly Proposed[], how: Call, isRepeated: boolean) {
+      for (;;) {
+        await restarted;
+        const calledAt = now();
+        const answering = answeredOrNot(node.append(batch.stream, batch.expected, events, how));
+        if (attempts.length === kill?.calls) killing ??= killAndStart(kill);
+        const answer = await answering;
+        attempts.push({ batch, calledAt, answer: answer && { ...answer, at: now() } });
+        if (answer !== undefined) return answer;
+        // Nothing else makes a server go away.
+        if (restarted === undefined) throw new Error("The server went away by itself.");
+        if (!isRepeated) return undefined;
       }
-    }
+    },
   };
-
-  const read = async () => {
-    while (isWriting && snapshots.length < snapshotsMax) {
-      await restarted;
-      const calledAt = now();
-      const range = {
-        from: base,
-        direction: "forwards",
-        maxCount: Number.MAX_SAFE_INTEGER,
-        resolvesLinks: false,
-      } as const;
-      const seen = await answeredOrNot(node.readAll(range));
-      const ids = seen?.slice(1).map(({ event }) => event?.id ?? "");
-      if (ids !== undefined) snapshots.push({ calledAt, at: now(), ids });
-    }
-  };
-
-  const follower = follow(node, base, () => restarted);
-  const reading = read();
-  await Promise.all(writers.map((steps, index) => write(steps, index % 2 === 0 ? "batch" : "alone")));
-  isWriting = false;
-  await reading;
-  await killing;
-  const committed = (await node.commits()).map(({ id, stream, revision, place }) => ({
-    id: id ?? "",
-    stream,
-    revision,
-    position: node.positionAt(place).commit,
-  }));
-  return { attempts, snapshots, committed, followed: await follower.until(committed.at(-1)?.id) };
 }
+
+async function write({ send }: Trial, steps: readonly Step[], how: Call): Promise<void> {
+  const heads = new Map<string, bigint | undefined>();
+  for (const { stream, expected, events: count, isDoubled, isRepeated } of steps) {
+    const events = Array.from({ length: count }, newEvent);
+    const batch = { stream, expected: resolved(expected, heads.get(stream)), ids: events.map(({ id }) => id) };
+    const copies = isDoubled ? [batch, batch] : [batch];
+    for (const answer of await Promise.all(copies.map((copy) => send(copy, events, how, isRepeated)))) {
+      if (answer?.kind === "accepted") heads.set(stream, answer.revision);
+      if (answer?.kind === "wrongExpectedRevision") heads.set(stream, answer.current);
+    }
+  }
+}
+
+/** Reads all that comes after `base`, again and again while others write. */
+async function snapshotsOf(node: NodeUnderTest, base: bigint, { now, restarted }: Trial, isWriting: () => boolean) {
+  const snapshots: Snapshot[] = [];
+  while (isWriting() && snapshots.length < snapshotsMax) {
+    await restarted();
+    const calledAt = now();
+    const seen = await answeredOrNot(node.readAll({ ...everything, from: base }));
+    const ids = seen?.slice(1).map(({ event }) => event?.id ?? "");
+    if (ids !== undefined) snapshots.push({ calledAt, at: now(), ids });
+  }
+  return snapshots;
+}
+
+const everything = { direction: "forwards", maxCount: Number.MAX_SAFE_INTEGER, resolvesLinks: false } as const;
 
 function newEvent(): Proposed {
   return { id: randomUUID(), type: "Written", isJson: true, data: {}, metadata: undefined };

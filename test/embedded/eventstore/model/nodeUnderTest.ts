@@ -46,10 +46,7 @@ export type ObservedAnswer =
 
 export type NodeUnderTest = Awaited<ReturnType<typeof startNode>>;
 
-/**
- * A real store and its client, and what the order of all commits has shown of it so far: the positions, which are the
- * server's to choose, and the ids of the server's own events. From then on these may not change.
- */
+/** A real store and its client, and what the order of all commits has shown of it so far. */
 export async function startNode() {
   const directory = freshDirectory();
   let died = Promise.withResolvers<void>();
@@ -59,83 +56,29 @@ export async function startNode() {
   };
   let store = await start(0);
   let client = EventStoreDBClient.connectionString(store.url);
-  const known: { readonly position: bigint; readonly id: string }[] = [];
-
-  const positionAt = (place: bigint | number): Position => {
-    const commit = known[Number(place)]?.position;
-    if (commit === undefined) throw new Error(`Nothing was seen at place ${place} yet.`);
-    return { commit, prepare: commit };
-  };
-
-  const expectation = ({ place, ...event }: Stored): Observed => ({
-    ...event,
-    id: event.id ?? known[place]?.id,
-    position: positionAt(place).commit,
-  });
+  const order = orderOfCommits();
 
   return {
+    ...streamCallsOf(() => client),
+    positionAt: order.positionAt,
+    placeOf: order.placeOf,
+    lastPlace: order.lastPlace,
+    expectation: order.expectation,
     get client() {
       return client;
-    },
-    positionAt,
-    placeOf(position: bigint | undefined): bigint | undefined {
-      const place = known.findLastIndex((event) => position !== undefined && event.position <= position);
-      return place === -1 ? undefined : BigInt(place);
-    },
-
-    lastPlace: () => BigInt(known.length - 1),
-
-    append: (stream: string, expectedRevision: Expected, events: readonly Proposed[], call: Call) =>
-      answer(async () => {
-        const options = { expectedRevision, ...(call === "alone" && alone) };
-        const { nextExpectedRevision, position } = await client.appendToStream(stream, events.map(eventData), options);
-        return { revision: nextExpectedRevision, position: position?.commit };
-      }),
-
-    softDelete: (stream: string, expectedRevision: ExpectedOfDeletion) =>
-      answer(async () => deletionOf(await client.deleteStream(stream, { expectedRevision }))),
-
-    tombstone: (stream: string, expectedRevision: ExpectedOfDeletion) =>
-      answer(async () => deletionOf(await client.tombstoneStream(stream, { expectedRevision }))),
-
-    async readStream(stream: string, { from, direction, maxCount, resolvesLinks: resolveLinkTos }: Range) {
-      const backwards = { direction: BACKWARDS, fromRevision: from ?? END } as const;
-      const forwards = { direction: FORWARDS, fromRevision: from ?? START } as const;
-      const options = { ...(direction === "forwards" ? forwards : backwards), maxCount, resolveLinkTos };
-      try {
-        return await collect(client.readStream(stream, options));
-      } catch (error) {
-        if (error instanceof StreamDeletedError) return "streamDeleted";
-        if (error instanceof StreamNotFoundError) return "notFound";
-        throw error;
-      }
     },
 
     readAll({ from, direction, maxCount, resolvesLinks: resolveLinkTos }: Range) {
       const end = direction === "forwards" ? START : END;
-      const fromPosition = from === undefined ? end : positionAt(from);
+      const fromPosition = from === undefined ? end : order.positionAt(from);
       const towards = direction === "forwards" ? FORWARDS : BACKWARDS;
       return collect(client.readAll({ direction: towards, fromPosition, maxCount, resolveLinkTos }));
     },
 
-    expectation: ({ event, link }: Seen): ObservedSeen => ({
-      event: event && expectation(event),
-      link: link && expectation(link),
-    }),
-
     /** Reads what was committed since the last time, in the order of all commits. */
     async commits(): Promise<readonly Stored[]> {
-      const last = known.at(-1)?.position;
-      const fromPosition = last === undefined ? START : { commit: last, prepare: last };
-      const read = (await collect(client.readAll({ fromPosition }))).map(({ event }) => event);
-      expect(read[0]?.position ?? 0n).toBeGreaterThanOrEqual(last ?? 0n);
-      return read.slice(last === undefined ? 0 : 1).map((event) => {
-        if (event?.id === undefined) throw new Error("An event came without its record.");
-        const { position, ...stored } = event;
-        expect(position).toBeGreaterThan(known.at(-1)?.position ?? -1n);
-        const place = known.push({ position, id: event.id }) - 1;
-        return { ...stored, place };
-      });
+      const events = await collect(client.readAll({ fromPosition: order.lastPosition() ?? START }));
+      return order.continuedBy(events.map(({ event }) => event));
     },
 
     async restart(how: "killed" | "stopped"): Promise<void> {
@@ -157,6 +100,82 @@ export async function startNode() {
     },
   };
 }
+
+/**
+ * Positions, which are the server's to choose, by the places of events in the order of all commits, and the ids of the
+ * server's own events. Once seen, these may not change.
+ */
+function orderOfCommits() {
+  const known: { readonly position: bigint; readonly id: string }[] = [];
+
+  const positionAt = (place: bigint | number): Position => {
+    const commit = known[Number(place)]?.position;
+    if (commit === undefined) throw new Error(`Nothing was seen at place ${place} yet.`);
+    return { commit, prepare: commit };
+  };
+
+  const expected = ({ place, ...event }: Stored): Observed => ({
+    ...event,
+    id: event.id ?? known[place]?.id,
+    position: positionAt(place).commit,
+  });
+
+  return {
+    positionAt,
+    placeOf(position: bigint | undefined): bigint | undefined {
+      const place = known.findLastIndex((event) => position !== undefined && event.position <= position);
+      return place === -1 ? undefined : BigInt(place);
+    },
+    lastPlace: () => BigInt(known.length - 1),
+    lastPosition: () => (known.length === 0 ? undefined : positionAt(known.length - 1)),
+    expectation: ({ event, link }: Seen): ObservedSeen => ({
+      event: event && expected(event),
+      link: link && expected(link),
+    }),
+
+    /** Takes what was read from the last event on, that one included, and gives what is new. */
+    continuedBy(read: readonly (Observed | undefined)[]): readonly Stored[] {
+      const last = known.at(-1)?.position;
+      expect(read[0]?.position ?? 0n).toBeGreaterThanOrEqual(last ?? 0n);
+      return read.slice(last === undefined ? 0 : 1).map((event) => {
+        if (event?.id === undefined) throw new Error("An event came without its record.");
+        const { position, ...stored } = event;
+        expect(position).toBeGreaterThan(known.at(-1)?.position ?? -1n);
+        const place = known.push({ position, id: event.id }) - 1;
+        return { ...stored, place };
+      });
+    },
+  };
+}
+
+/** The calls that concern one stream; the client is another one after each restart. */
+const streamCallsOf = (client: () => EventStoreDBClient) => ({
+  append: (stream: string, expectedRevision: Expected, events: readonly Proposed[], call: Call) =>
+    answer(async () => {
+      const options = { expectedRevision, ...(call === "alone" && alone) };
+      const { nextExpectedRevision, position } = await client().appendToStream(stream, events.map(eventData), options);
+      return { revision: nextExpectedRevision, position: position?.commit };
+    }),
+
+  softDelete: (stream: string, expectedRevision: ExpectedOfDeletion) =>
+    answer(async () => deletionOf(await client().deleteStream(stream, { expectedRevision }))),
+
+  tombstone: (stream: string, expectedRevision: ExpectedOfDeletion) =>
+    answer(async () => deletionOf(await client().tombstoneStream(stream, { expectedRevision }))),
+
+  async readStream(stream: string, { from, direction, maxCount, resolvesLinks: resolveLinkTos }: Range) {
+    const backwards = { direction: BACKWARDS, fromRevision: from ?? END } as const;
+    const forwards = { direction: FORWARDS, fromRevision: from ?? START } as const;
+    const options = { ...(direction === "forwards" ? forwards : backwards), maxCount, resolveLinkTos };
+    try {
+      return await collect(client().readStream(stream, options));
+    } catch (error) {
+      if (error instanceof StreamDeletedError) return "streamDeleted";
+      if (error instanceof StreamNotFoundError) return "notFound";
+      throw error;
+    }
+  },
+});
 
 const isJson = (value: unknown): value is JSONType => value !== undefined;
 
