@@ -57,7 +57,7 @@ export function lossUnopened(databaseFile: string): string | undefined {
     using reader = new DatabaseSync(databaseFile, { readOnly: true });
     return lossIn(reader, databaseFile);
   } catch {
-    // Whatever keeps it from being read shows again when it is opened, unless it is a reader's need of room on the disk.
+    // Whatever keeps it from being read shows again when it is opened, but for a reader's need of room on the disk.
     return undefined;
   } finally {
     // Whoever serves the database holds it alone, and so keeps no such index of its log. The log itself may be theirs.

@@ -7,7 +7,7 @@ const headsMax = 50_000;
 /** The last revision of a stream; the tombstone's when it is tombstoned, -1 when it has no event. */
 export type StreamHead = { readonly id: number | undefined; readonly revision: number };
 
-export type Heads = {
+type Heads = {
   of(stream: string): StreamHead;
   set(stream: string, head: StreamHead): void;
   clear(): void;

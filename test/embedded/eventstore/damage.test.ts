@@ -169,7 +169,7 @@ describe("a store whose process was killed is refused, and its files are left as
   });
 });
 
-test("a page that only a later read meets is refused to that reader and told to the operator, and all else goes on", async () => {
+test("a damaged page met by a read is refused to its reader and told to the operator, all else goes on", async () => {
   const directory = await directoryWith("damaged", ...Array.from({ length: 21 }, (_, n) => `whole-${n}`));
   ruinPageOfEvents(directory, 1 / 44);
   const { child, ready, ended, errors } = spawnStore(["--dir", directory, "--port", "0"]);

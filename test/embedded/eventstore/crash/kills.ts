@@ -49,7 +49,7 @@ function written(directory: string, file: string): Promise<void> {
   });
 }
 
-/** Kills a process of ours that is about to serve `directory` soon after it has opened the log that it recovers from. */
+/** Kills the process that is about to serve `directory` soon after it has opened the log that it recovers from. */
 export async function strikeWhileStarting(directory: string, afterMs: number): Promise<void> {
   const pid = await childServing(directory);
   while (!hasOpened(pid, "events.db-wal")) await pause(1);

@@ -5,7 +5,7 @@ import type { NodeUnderTest } from "./nodeUnderTest.ts";
 /** A bound for what never comes, far above what anything takes. */
 const soon = { timeout: 10_000, interval: 5 };
 
-export type Follower = {
+type Follower = {
   /** Ends once the event with this id has come, and gives the ids of all that came. */
   until(id: string | undefined): Promise<readonly string[]>;
 };

@@ -34,7 +34,7 @@ export type Sent = {
 };
 
 /** What a subscription has to get, and what receives it. */
-export type Subscription = { readonly inbox: Inbox; readonly deliveries: readonly Delivery[] };
+type Subscription = { readonly inbox: Inbox; readonly deliveries: readonly Delivery[] };
 
 /** What the commands of one run know. Stream names are the run's own, the store lives on from run to run. */
 export type Model = {

@@ -2,7 +2,7 @@ import type { PersistentSubscriptionToAll, PersistentSubscriptionToStream, Resol
 import { onTestFinished } from "vitest";
 import { numberIn } from "../numbered.ts";
 
-export type Subscription = PersistentSubscriptionToStream | PersistentSubscriptionToAll;
+type Subscription = PersistentSubscriptionToStream | PersistentSubscriptionToAll;
 
 export type Delivery = ResolvedEvent & { readonly retryCount: number };
 
