@@ -1,11 +1,10 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { type CreditLedger, creditLedger } from "./domain/credits/creditLedger.ts";
 import { canonical, verifyChain } from "./eventstore/chain.ts";
 import { eventCodec } from "./eventstore/codec.ts";
 import type { StoredEvent } from "./eventstore/store.ts";
+import { linesOf, linesOfFile } from "./eventstore/textLines.ts";
 import { fold, type Metadata } from "./kernel/decider.ts";
 
 const usage = "Usage: npm run audit -- verify <file.ndjson | ->     a ledger's events as exported, oldest first\n";
@@ -34,12 +33,9 @@ const codec = eventCodec({
 class NoLedger extends Error {}
 
 async function* exported(file: string): AsyncGenerator<StoredEvent & { data: { workspaceId: string } }> {
-  const input = file === "-" ? process.stdin : createReadStream(file);
-  let number = 0;
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    number += 1;
-    if (line.trim() === "") continue;
-    const event = parsed(line);
+  for await (const { text, number } of file === "-" ? linesOf(process.stdin) : linesOfFile(file)) {
+    if (text.trim() === "") continue;
+    const event = parsed(text);
     if (event === undefined) throw new NoLedger(`Line ${number} is no event of a ledger.`);
     yield { ...event, stream: `${creditLedger.category}-${event.data.workspaceId}` };
   }

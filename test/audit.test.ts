@@ -18,7 +18,7 @@ beforeAll(async () => {
   const api = client((await everfold()).url);
   const ledger = await newLedger(api, await signedIn(api), 100);
   expectStatus(200, await ledger.rechargeBelow(20, 50));
-  for (const description of ["Søk ✓", "Enrich", "Enrich"])
+  for (const description of ["Søk ✓ \u2028\u2029", "Enrich", "Enrich"])
     expectStatus(201, await ledger.ask("debits", { amount: 30, description }));
   lines = (await ledger.exportText()).trim().split("\n");
 });
@@ -93,6 +93,15 @@ describe("npm run audit -- verify", () => {
     );
     child.stdin?.end(lines.join("\n"));
     expect(await outcome.promise).toMatchObject({ code: 0, out: expect.stringContaining("chain intact") });
+  });
+
+  test("takes no character of a description for the end of a line", async () => {
+    expect(lines[3]).toContain("\u2028\u2029");
+    expect(await verified(lines)).toMatchObject({ code: 0, out: expect.stringMatching(/^7 events/) });
+  });
+
+  test("takes lines that end as those of Windows do", async () => {
+    expect(await verified(lines.map((line) => `${line}\r`))).toMatchObject({ code: 0 });
   });
 
   test("does not call an empty file intact", async () => {

@@ -1,34 +1,10 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { linesOfFile } from "../textLines.ts";
 import { contentOf } from "./content.ts";
 import type { CopiedEvent } from "./copiedEvent.ts";
 import { type End, isFirstLine, parsedLine } from "./eventLine.ts";
 import { CopyRefused, type Place, type Reading } from "./place.ts";
-
-/** A line with its number and the offset of the byte after it. `isWhole`: it ends with a line break. */
-type TextLine = { text: string; number: number; offset: number; isWhole: boolean };
-
-/** Lines end with a line feed and nothing else, for JSON may hold the other characters that end lines. */
-export async function* linesOf(path: string): AsyncGenerator<TextLine> {
-  let rest: Buffer[] = [];
-  let number = 0;
-  let offset = 0;
-  const line = (bytes: Buffer, isWhole: boolean): TextLine => {
-    number += 1;
-    offset += bytes.length + (isWhole ? 1 : 0);
-    return { text: bytes.toString(), number, offset, isWhole };
-  };
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    let start = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      yield line(Buffer.concat([...rest, chunk.subarray(start, end)]), true);
-      rest = [];
-      start = end + 1;
-    }
-    if (start < chunk.length) rest.push(chunk.subarray(start));
-  }
-  if (rest.length > 0) yield line(Buffer.concat(rest), false);
-}
 
 /** A complete file of events. Its last line is checked against what was read; what is wrong is refused by line. */
 export const filePlace = (path: string): Place => ({
@@ -37,7 +13,7 @@ export const filePlace = (path: string): Place => ({
     const { size: total } = await stat(path);
     const { add, content } = contentOf();
     let end: End | undefined;
-    for await (const { text, number, offset } of linesOf(path)) {
+    for await (const { text, number, offset } of linesOfFile(path)) {
       if (number === 1) {
         if (!isFirstLine(text)) throw new CopyRefused(`${path} is no file of events, or one of another version.`);
         continue;

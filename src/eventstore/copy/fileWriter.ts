@@ -1,9 +1,9 @@
 import { type FileHandle, open, rename, stat, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
+import { linesOfFile } from "../textLines.ts";
 import { contentOf, gaplessness } from "./content.ts";
 import type { CopiedEvent } from "./copiedEvent.ts";
 import { type End, eventLine, firstLine, isFirstLine, lastLine, parsedLine } from "./eventLine.ts";
-import { linesOf } from "./filePlace.ts";
 import { CopyRefused } from "./place.ts";
 
 type FileWriter = {
@@ -77,7 +77,7 @@ const wholeLines = async (path: string, onEvent: (event: CopiedEvent) => void): 
   if (!(await isThere(path))) return undefined;
   let last: CopiedEvent | undefined;
   let end = 0;
-  for await (const { text, number, offset, isWhole } of linesOf(path)) {
+  for await (const { text, number, offset, isWhole } of linesOfFile(path)) {
     if (!isWhole) break;
     const line = number === 1 ? undefined : parsedLine(text);
     const isSound = number === 1 ? isFirstLine(text) : line !== undefined;
