@@ -176,7 +176,7 @@ async function launch({ directory, memory, access, credentials }: LaunchOptions,
     });
   });
   const exited = new Promise<Error>((resolve) => {
-    child.once("error", resolve);
+    child.on("error", resolve);
     child.once("close", (code, signal) => {
       resolve(new Error(failure ?? `The event store process ended with ${signal ?? `exit code ${code}`}.`));
     });
@@ -194,7 +194,8 @@ type Served = Exclude<Report, { readonly failure: string }>;
 
 async function end({ child, exited }: Running): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  if (child.connected) child.send("stop");
+  // Of one that was killed just now the end may not have been heard yet: only `exited` says that it has come.
+  if (child.connected) child.send("stop", () => {});
   const killer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
   await exited;
   clearTimeout(killer);

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -123,3 +123,23 @@ test("stopping is orderly with subscriptions open, and may be asked for twice", 
   await Promise.all([store.stop(), store.stop()]);
   expect(await ended).toMatchObject([{ type: "unavailable" }]);
 });
+
+/** Kills a process, and lets nothing be heard of its end before it has one. */
+function killUnheard(pid: number): void {
+  process.kill(pid, "SIGKILL");
+  while (!execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).startsWith("Z"));
+}
+
+test.each([
+  ["a folder", () => ({ directory: directoryOfTest() })],
+  ["memory", () => ({ memory: true }) as const],
+])(
+  "a store in %s whose process was killed just now is stopped once that has ended, however often it is told to",
+  async (_, options) => {
+    const store = await startEventStore(options());
+    const { pid } = store;
+    killUnheard(pid);
+    await Promise.all([store.stop(), store.stop()]);
+    expect(isAlive(pid)).toBe(false);
+  },
+);
