@@ -1,12 +1,12 @@
-import type { BatchAppendReq, BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { type CompleteBatch, createBatchAssembly, refusalOf } from "./batchAssembly.ts";
+import type { BatchChunk } from "./batchChunk.ts";
+import { batchAppended, batchRefused } from "./batchResponses.ts";
 import { createOutgoing } from "./outgoing.ts";
-import { batchAppended, batchRefused } from "./responses.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteOutcome } from "./writes.ts";
 
-type BatchAppendCall = ServerDuplexStream<BatchAppendReq, Buffer>;
+type BatchAppendCall = ServerDuplexStream<BatchChunk, Buffer>;
 
 /**
  * Serves one BatchAppend stream. Each append on it is answered exactly once under its correlation id; nothing that goes
@@ -19,7 +19,7 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
     let isEnded = false;
 
     // Nothing more is taken from a caller who leaves its answers lying.
-    const answer = (response: BatchAppendResp) => {
+    const answer = (response: Buffer) => {
       const slowness = call.writable ? outgoing.send(response) : undefined;
       if (slowness === undefined || call.isPaused()) return;
       call.pause();
@@ -56,7 +56,7 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
   };
 }
 
-function responseTo({ address, expected }: CompleteBatch, outcome: WriteOutcome): BatchAppendResp {
+function responseTo({ address, expected }: CompleteBatch, outcome: WriteOutcome): Buffer {
   if (outcome.kind === "written") return batchAppended(address, outcome);
   return batchRefused(address, outcome.kind === "streamDeleted" ? outcome : { ...outcome, expected });
 }

@@ -1,10 +1,9 @@
-import type { UUID } from "@eventstore/db-client/generated/shared_pb.js";
-import type { BatchAppendReq } from "@eventstore/db-client/generated/streams_pb.js";
 import { status } from "@grpc/grpc-js";
+import type { BatchChunk } from "./batchChunk.ts";
+import type { BatchAddress, BatchRefusal } from "./batchResponses.ts";
 import { RpcError } from "./errors.ts";
 import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
-import { batchExpectedRevision, proposedEvent, uuid, writableStreamName } from "./requests.ts";
-import type { BatchAddress, BatchRefusal } from "./responses.ts";
+import { type EventProposal, proposedEvent, requiredExpectation, writableStreamNameIn } from "./requests.ts";
 
 const writeTimeoutMs = 2_000;
 
@@ -23,7 +22,7 @@ type BatchListener = {
   refused(address: BatchAddress, refusal: BatchRefusal): void;
 };
 
-type BatchAssembly = { receive(chunk: BatchAppendReq): void; discard(): void };
+type BatchAssembly = { receive(chunk: BatchChunk): void; discard(): void };
 
 /** Puts together the appends that come in chunks, interleaved. What comes after a batch was refused is passed over. */
 export function createBatchAssembly(maxAppendBytes: number, listener: BatchListener): BatchAssembly {
@@ -39,13 +38,13 @@ export function createBatchAssembly(maxAppendBytes: number, listener: BatchListe
     listener.refused(address, refusal);
   };
 
-  const add = (key: string, correlationId: UUID, chunk: BatchAppendReq) => {
+  const add = (key: string, correlationId: Buffer, chunk: BatchChunk) => {
     const batch = open.get(key) ?? begin(correlationId, chunk);
     if (batch === undefined) return;
     const remainingMs = batch.timer === undefined ? remainingTimeMs(chunk) : writeTimeoutMs;
     if (remainingMs <= 0) return refuse(key, batch.address, { kind: "timeout" });
-    fill(batch, chunk.getProposedMessagesList(), maxAppendBytes);
-    if (chunk.getIsFinal()) {
+    fill(batch, chunk.proposals, maxAppendBytes);
+    if (chunk.isFinal) {
       close(key);
       listener.complete(batch);
       return;
@@ -56,14 +55,13 @@ export function createBatchAssembly(maxAppendBytes: number, listener: BatchListe
 
   return {
     receive(chunk) {
-      const correlationId = chunk.getCorrelationId();
-      if (correlationId === undefined) return;
-      const key = uuid(correlationId);
+      if (chunk.correlationId === undefined) return;
+      const { text, encoded } = chunk.correlationId;
       try {
-        add(key, correlationId, chunk);
+        add(text, encoded, chunk);
       } catch (error) {
-        const stream = open.get(key)?.address.stream ?? chunk.getOptions()?.getStreamIdentifier();
-        refuse(key, { correlationId, stream }, refusalOf(error));
+        const stream = open.get(text)?.address.stream ?? chunk.options?.streamIdentifier;
+        refuse(text, { correlationId: encoded, stream }, refusalOf(error));
       }
     },
     discard: () => {
@@ -73,23 +71,21 @@ export function createBatchAssembly(maxAppendBytes: number, listener: BatchListe
 }
 
 // Only the first chunk has options; a chunk of a batch that is not open has nothing to belong to.
-function begin(correlationId: UUID, chunk: BatchAppendReq): Batch | undefined {
-  const options = chunk.getOptions();
+function begin(correlationId: Buffer, { options }: BatchChunk): Batch | undefined {
   if (options === undefined) return undefined;
-  const identifier = options.getStreamIdentifier();
   return {
-    address: { correlationId, stream: identifier },
-    stream: writableStreamName(identifier),
-    expected: batchExpectedRevision(options),
+    address: { correlationId, stream: options.streamIdentifier },
+    stream: writableStreamNameIn(options.streamName),
+    expected: requiredExpectation(options.expected),
     events: [],
     bytes: 0,
     timer: undefined,
   };
 }
 
-function fill(batch: Batch, messages: readonly BatchAppendReq.ProposedMessage[], maxAppendBytes: number): void {
-  for (const message of messages) {
-    const event = proposedEvent(message);
+function fill(batch: Batch, proposals: readonly EventProposal[], maxAppendBytes: number): void {
+  for (const proposal of proposals) {
+    const event = proposedEvent(proposal);
     batch.bytes += sizeBytes(event);
     if (batch.bytes > maxAppendBytes) throw new TooLargeError(maxAppendBytes);
     batch.events.push(event);
@@ -112,9 +108,7 @@ export function refusalOf(error: unknown): BatchRefusal {
   return error.code === status.PERMISSION_DENIED ? { kind: "accessDenied" } : { kind: "badRequest", message };
 }
 
-function remainingTimeMs(chunk: BatchAppendReq): number {
-  const deadline = chunk.getOptions()?.getDeadline();
-  if (deadline === undefined) return writeTimeoutMs;
-  const deadlineMs = deadline.getSeconds() * 1_000 + deadline.getNanos() / 1_000_000;
-  return Math.min(deadlineMs - Date.now(), writeTimeoutMs);
+function remainingTimeMs({ options }: BatchChunk): number {
+  const deadlineMs = options?.deadlineMs;
+  return deadlineMs === undefined ? writeTimeoutMs : Math.min(deadlineMs - Date.now(), writeTimeoutMs);
 }

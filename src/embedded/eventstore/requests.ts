@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { StreamIdentifier, UUID } from "@eventstore/db-client/generated/shared_pb.js";
-import type { AppendReq, BatchAppendReq, ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
+import type { AppendReq, ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
 import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "./errors.ts";
 import type { ExpectedRevision, ProposedEvent } from "./event.ts";
 import type { FilterRequest } from "./filters.ts";
@@ -30,24 +30,32 @@ const idShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** Unsigned 64-bit numbers beyond every revision all mean the same: past the end. */
 export const integer = (text: string): number => Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 
-function streamName(identifier: StreamIdentifier | undefined): string {
-  const name = optionalStreamName(identifier);
+const streamName = (identifier: StreamIdentifier | undefined): string => named(optionalStreamName(identifier));
+
+function named(name: string): string {
   if (name === "") throw unknownError("The stream has no name.");
   return name;
 }
 
 /** Empty when there is none. */
-export function optionalStreamName(identifier: StreamIdentifier | undefined): string {
-  const bytes = Buffer.from(identifier?.getStreamName_asU8() ?? []);
+export const optionalStreamName = (identifier: StreamIdentifier | undefined): string =>
+  streamNameIn(identifier?.getStreamName_asU8() ?? new Uint8Array());
+
+function streamNameIn(bytes: Uint8Array): string {
   if (bytes.length > nameBytesMax) throw invalidArgument(`The stream's name is longer than ${nameBytesMax} bytes.`);
   // Replacing what is no text would make one stream of several.
   if (!isUtf8(bytes)) throw invalidArgument("The stream's name is no UTF-8.");
-  return bytes.toString();
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
 }
 
 /** As `streamName`, for requests that write; nobody writes to `$all`. */
-export function writableStreamName(identifier: StreamIdentifier | undefined): string {
-  const name = streamName(identifier);
+export const writableStreamName = (identifier: StreamIdentifier | undefined): string =>
+  writable(streamName(identifier));
+
+/** The same, of the bytes that the identifier's name is. */
+export const writableStreamNameIn = (bytes: Uint8Array): string => writable(named(streamNameIn(bytes)));
+
+function writable(name: string): string {
   if (name === "$all") throw accessDenied();
   return name;
 }
@@ -62,19 +70,15 @@ type RevisionOptions = {
 
 export function expectedRevision(options: RevisionOptions): ExpectedRevision {
   if (options.hasRevision()) return integer(options.getRevision());
-  return expectedState(options);
-}
-
-export function batchExpectedRevision(options: BatchAppendReq.Options): ExpectedRevision {
-  if (options.hasStreamPosition()) return integer(options.getStreamPosition());
-  return expectedState(options);
-}
-
-function expectedState(options: Omit<RevisionOptions, "hasRevision" | "getRevision">): ExpectedRevision {
   if (options.hasNoStream()) return "no_stream";
   if (options.hasAny()) return "any";
   if (options.hasStreamExists()) return "stream_exists";
-  throw invalidArgument("The expected stream revision is missing.");
+  return requiredExpectation(undefined);
+}
+
+export function requiredExpectation(expected: ExpectedRevision | undefined): ExpectedRevision {
+  if (expected === undefined) throw invalidArgument("The expected stream revision is missing.");
+  return expected;
 }
 
 /** The text form of an id, whichever way it was sent. */
@@ -86,21 +90,31 @@ export function uuid(message: UUID | undefined): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-export function proposedEvent(message: AppendReq.ProposedMessage | BatchAppendReq.ProposedMessage): ProposedEvent {
+/** What a caller says of an event; `id` as text, empty when it has none. */
+export type EventProposal = {
+  readonly id: string;
+  readonly type: string | undefined;
+  readonly contentType: string | undefined;
+  readonly data: Uint8Array;
+  readonly metadata: Uint8Array;
+};
+
+export function eventProposal(message: AppendReq.ProposedMessage): EventProposal {
   const properties = message.getMetadataMap();
-  const type = properties.get("type");
-  const contentType = properties.get("content-type");
-  if (type === undefined || contentType === undefined) throw missingRequiredMetadata();
-  const id = uuid(message.getId());
-  if (type === "") throw unknownError("The event has no type.");
-  if (id === nilId || !idShape.test(id)) throw unknownError("The event id is missing or no UUID.");
   return {
-    id,
-    type,
-    isJson: contentType === "application/json",
+    id: uuid(message.getId()),
+    type: properties.get("type"),
+    contentType: properties.get("content-type"),
     data: message.getData_asU8(),
     metadata: message.getCustomMetadata_asU8(),
   };
+}
+
+export function proposedEvent({ id, type, contentType, data, metadata }: EventProposal): ProposedEvent {
+  if (type === undefined || contentType === undefined) throw missingRequiredMetadata();
+  if (type === "") throw unknownError("The event has no type.");
+  if (id === nilId || !idShape.test(id)) throw unknownError("The event id is missing or no UUID.");
+  return { id, type, isJson: contentType === "application/json", data, metadata };
 }
 
 export function readRequest(message: ReadReq): ReadRequest {

@@ -16,7 +16,7 @@ import {
   wrongExpectedVersion,
 } from "./errors.ts";
 import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
-import { expectedRevision, proposedEvent, writableStreamName } from "./requests.ts";
+import { eventProposal, expectedRevision, proposedEvent, writableStreamName } from "./requests.ts";
 import { appended, appendRefused, deleted, tombstoned } from "./responses.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteOutcome } from "./writes.ts";
@@ -81,7 +81,7 @@ async function receiveAppend(call: AsyncIterable<AppendReq>, maxAppendBytes: num
     }
     const proposed = message.getProposedMessage();
     if (proposed === undefined) throw invalidArgument("The options of an append come first and once.");
-    const event = proposedEvent(proposed);
+    const event = proposedEvent(eventProposal(proposed));
     bytes += sizeBytes(event);
     if (bytes > maxAppendBytes) throw maximumAppendSizeExceeded(maxAppendBytes);
     events.push(event);

@@ -6,7 +6,13 @@ import type { Log } from "./log.ts";
 import type { StreamMetadata } from "./metadata.ts";
 import { createWrites, type WriteOutcome, type WriteRequest } from "./writes.ts";
 
-const groupMax = 1_000;
+/**
+ * Small enough that while one group is flushed the callers of the one before are answered and send again; with all
+ * that wait in one group, server and callers would take turns.
+ */
+const groupMax = 32;
+/** After so many groups of one the caller is taken to be alone. */
+const singlesMin = 3;
 
 export type Writer = {
   /** Resolves once the outcome is durable. Rejects when the database refused the write; then nothing was written. */
@@ -36,7 +42,7 @@ export function createWriter(
   const waiting: Waiting[] = [];
   const onSettled: (() => void)[] = [];
   let isDeciding = false;
-  let lastGroupSize = 0;
+  let singles = 0;
 
   const decideGroup = async (): Promise<void> => {
     const group = waiting.splice(0, groupMax);
@@ -44,9 +50,8 @@ export function createWriter(
     try {
       // During a flush the requests of others come in, and make up the next group; a caller who is alone is not kept
       // waiting for the way to another thread and back.
-      const isAlone = group.length === 1 && lastGroupSize <= 1;
-      lastGroupSize = group.length;
-      if (isAlone) log.flushNow();
+      singles = group.length === 1 ? singles + 1 : 0;
+      if (singles >= singlesMin) log.flushNow();
       else await log.flush();
     } catch (error) {
       for (const { reject } of [...group, ...waiting.splice(0)]) reject(error);
