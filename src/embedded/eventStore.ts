@@ -12,6 +12,8 @@ const stopTimeoutMs = 10_000;
 const respawnDelayMinMs = 50;
 const respawnDelayMaxMs = 2_000;
 const stableAfterMs = 10_000;
+/** Left alone, V8 lets its young objects take 128 MiB before it collects them; nothing here is quicker for it. */
+const nodeOptions = ["--max-semi-space-size=8"];
 /** What the process is told of our environment, where our secrets are. */
 const inherited = ["TMPDIR", "NODE_V8_COVERAGE"];
 
@@ -164,7 +166,7 @@ async function launch({ directory, memory, access, credentials }: LaunchOptions,
   const args = [...folder, "--port", String(port), `--${access}`, ...(memory ? ["--memory"] : [])];
   const child = fork(entry, args, {
     execPath: process.execPath,
-    execArgv: [],
+    execArgv: nodeOptions,
     env: Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
