@@ -18,14 +18,20 @@ export const refuseForeign = async (store: Store, checkpoints: Iterable<Checkpoi
   );
 };
 
-/** Why one of these checkpoints is not of this store, in words. */
+/**
+ * Why one of these checkpoints is not of this store, in words. Where the last event is known it alone tells: behind it
+ * nothing was dealt with, and the store may end with events of its own, which are passed and never shown.
+ */
 export const foreign = async (store: Store, checkpoints: Iterable<Checkpoint>): Promise<string | undefined> => {
   const head = await store.head();
   /** Most share their last event. */
   const seen = new Map<string, boolean>();
   for (const { subscriber, position, last } of checkpoints) {
-    if (position > head) return tooFar(subscriber, position, head);
-    if (position < 0n || last === undefined) continue;
+    if (position < 0n) continue;
+    if (last === undefined) {
+      if (position > head) return tooFar(subscriber, position, head);
+      continue;
+    }
     const key = `${last.position} ${last.id}`;
     const isHere = seen.get(key) ?? (await holds(store, last));
     seen.set(key, isHere);
