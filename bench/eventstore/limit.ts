@@ -13,6 +13,8 @@ export type Limit = {
   close(): void;
 };
 
+const noMetadata = new Uint8Array();
+
 /** A database in `directory` with the server's own schema and settings. */
 export const openLimit = (directory: string): Limit => {
   const { sqlite, durability } = openDatabase(directory);
@@ -34,9 +36,9 @@ export const openLimit = (directory: string): Limit => {
   const insert = (stream: { id: number | bigint; revision: number }): void => {
     position += 1;
     stream.revision += 1;
-    const { type, data, metadata } = debit(position);
-    const [body, about] = [Buffer.from(JSON.stringify(data)), Buffer.from(JSON.stringify(metadata))];
-    addEvent.run(position, stream.id, stream.revision, randomUUID(), type, Date.now(), body, about);
+    const { type, data } = debit(position);
+    const body = Buffer.from(JSON.stringify(data));
+    addEvent.run(position, stream.id, stream.revision, randomUUID(), type, Date.now(), body, noMetadata);
   };
 
   return {
