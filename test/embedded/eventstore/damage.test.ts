@@ -169,6 +169,26 @@ describe("a store whose process was killed is refused, and its files are left as
   });
 });
 
+test("an older database beside a newer record is refused, and served as it is once the record is removed", async () => {
+  const directory = await directoryWith("order");
+  const older = readFileSync(databaseIn(directory));
+  const store = await startEventStore({ directory });
+  await clientOf(store).appendToStream("later", numberedUpTo(3));
+  await store.stop();
+  writeFileSync(databaseIn(directory), older);
+  const refused = startEventStore({ directory });
+  await expect(refused).rejects.toThrow(/ends with event 1001, although event 1004 was acknowledged.*restore/i);
+  await expect(refused).rejects.toThrow(`remove ${databaseIn(directory)}-acknowledged.`);
+
+  rmSync(`${databaseIn(directory)}-acknowledged`);
+  const again = await startEventStore({ directory });
+  onTestFinished(() => again.stop());
+  const client = clientOf(again);
+  expect(await numbersOf(client.readStream<Numbered>("order"))).toHaveLength(1_000);
+  await expect(numbersOf(client.readStream<Numbered>("later"))).rejects.toMatchObject({ type: "stream-not-found" });
+  expect((await client.appendToStream("later", numberedUpTo(3))).nextExpectedRevision).toBe(2n);
+});
+
 test("a damaged page met by a read is refused to its reader and told to the operator, all else goes on", async () => {
   const directory = await directoryWith("damaged", ...Array.from({ length: 21 }, (_, n) => `whole-${n}`));
   ruinPageOfEvents(directory, 1 / 44);
