@@ -69,19 +69,30 @@ describe("after an orderly restart", () => {
     await again.appendToStream("kept", numbered(5), { expectedRevision: 4n });
   });
 
-  test("what was accepted when the order to stop came is either answered or not there", async () => {
-    const directory = directoryOfTest();
-    const first = await startOn(directory);
-    const client = clientOf(first);
-    await client.appendToStream("warm", numbered(0));
-    const appends = Array.from({ length: 200 }, (_, n) => client.appendToStream("busy", numbered(n)));
-    const stopped = first.stop();
-    const answered = (await Promise.allSettled(appends)).filter(({ status }) => status === "fulfilled").length;
-    await stopped;
-    const again = clientOf(await startOn(directory));
-    const stored = (await everythingIn(again)).filter(({ stream }) => stream === "busy").length;
-    expect(stored).toBeGreaterThanOrEqual(answered);
-  });
+  test.each([
+    ["batched", {}],
+    ["alone", { credentials: { username: "admin", password: "changeit" } }],
+  ])(
+    "of appends %s that the order to stop met, those answered are there, and all are once they are repeated",
+    async (_, how) => {
+      const directory = directoryOfTest();
+      const first = await startOn(directory);
+      const client = clientOf(first);
+      const events = numberedUpTo(200);
+      const appends = events.map((event) => client.appendToStream("busy", event, how));
+      await Promise.race(appends);
+      const stopped = first.stop();
+      const answers = await Promise.allSettled(appends);
+      await stopped;
+      const again = clientOf(await startOn(directory));
+      const storedIds = async () =>
+        (await everythingIn(again)).flatMap(({ stream, id }) => (stream === "busy" ? id : []));
+      const answered = events.filter((_, n) => answers[n]?.status === "fulfilled").map(({ id }) => id);
+      expect(await storedIds()).toEqual(expect.arrayContaining(answered));
+      for (const event of events) await again.appendToStream("busy", event);
+      expect((await storedIds()).toSorted()).toEqual(events.map(({ id }) => id).toSorted());
+    },
+  );
 });
 
 describe("when the process is killed", () => {
