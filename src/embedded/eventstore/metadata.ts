@@ -7,6 +7,7 @@ import {
   metastreamOf,
   noRevision,
   type ProposedEvent,
+  type RecordedEvent,
   tombstoneRevision,
 } from "./event.ts";
 import type { Log } from "./log.ts";
@@ -40,10 +41,9 @@ export function createStreamMetadata(log: Log): StreamMetadata {
     max: metadataMax,
   });
 
-  const latest = (stream: string): Record<string, unknown> => {
+  const latestEvent = (stream: string): RecordedEvent | undefined => {
     const metastream = metastreamOf(stream);
-    const event = log.eventAt(metastream, log.head(metastream).revision);
-    return event?.type === metadataType ? jsonObject(event.data) : {};
+    return log.eventAt(metastream, log.head(metastream).revision);
   };
 
   return {
@@ -53,15 +53,18 @@ export function createStreamMetadata(log: Log): StreamMetadata {
       if (revision === noRevision || revision === tombstoneRevision) return unrestricted;
       const cached = parsed.get(stream);
       if (cached?.revision === revision) return cached.retention;
-      const retention = parseRetention(latest(stream));
-      parsed.set(stream, { revision, retention });
+      const event = latestEvent(stream);
+      const retention = parseRetention(contentOf(event));
+      // What is taken back leaves its revision to other metadata.
+      if (event !== undefined && event.position <= log.lastPosition) parsed.set(stream, { revision, retention });
       return retention;
     },
     hasMetadata: (stream) => log.head(metastreamOf(stream)).revision !== noRevision,
     isTombstoned: (stream) =>
       log.head(stream).revision === tombstoneRevision ||
       (isMetastream(stream) && log.head(describedStream(stream)).revision === tombstoneRevision),
-    truncatedBefore: (stream, revision) => metadataEvent(JSON.stringify({ ...latest(stream), $tb: revision })),
+    truncatedBefore: (stream, revision) =>
+      metadataEvent(JSON.stringify({ ...contentOf(latestEvent(stream)), $tb: revision })),
   };
 }
 
@@ -75,6 +78,9 @@ const metadataEvent = (json: string): ProposedEvent => ({
   data: Buffer.from(json),
   metadata: new Uint8Array(),
 });
+
+const contentOf = (event: RecordedEvent | undefined): Record<string, unknown> =>
+  event?.type === metadataType ? jsonObject(event.data) : {};
 
 function jsonObject(data: Uint8Array): Record<string, unknown> {
   try {
