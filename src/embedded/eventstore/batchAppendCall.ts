@@ -6,6 +6,10 @@ import { createOutgoing } from "./outgoing.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteOutcome } from "./writes.ts";
 
+const undecidedBytesMax = 16 * 1024 * 1024;
+/** What an append weighs besides its events. */
+const batchOverheadBytes = 2_048;
+
 type BatchAppendCall = ServerDuplexStream<BatchChunk, Buffer>;
 
 /**
@@ -16,14 +20,26 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
   return (call: BatchAppendCall): void => {
     const outgoing = createOutgoing(call);
     let undecided = 0;
+    let undecidedBytes = 0;
+    let isUnread = false;
     let isEnded = false;
 
-    // Nothing more is taken from a caller who leaves its answers lying.
+    // Nothing more is taken from a caller who leaves its answers lying, or who is far ahead of the disk.
+    const regulate = () => {
+      const isTooMuch = isUnread || undecidedBytes > undecidedBytesMax;
+      if (isTooMuch && !call.isPaused()) call.pause();
+      else if (!isTooMuch && call.isPaused()) call.resume();
+    };
+
     const answer = (response: Buffer) => {
       const slowness = call.writable ? outgoing.send(response) : undefined;
-      if (slowness === undefined || call.isPaused()) return;
-      call.pause();
-      void slowness.then(() => call.resume());
+      if (slowness === undefined || isUnread) return;
+      isUnread = true;
+      regulate();
+      void slowness.then(() => {
+        isUnread = false;
+        regulate();
+      });
     };
 
     const endWhenAnswered = () => {
@@ -32,6 +48,8 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
 
     const write = async (batch: CompleteBatch) => {
       undecided += 1;
+      undecidedBytes += batch.bytes + batchOverheadBytes;
+      regulate();
       try {
         const { stream, expected, events } = batch;
         answer(responseTo(batch, await writer.write({ kind: "append", stream, expected, events })));
@@ -40,6 +58,8 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
         answer(batchRefused(batch.address, refusalOf(error)));
       }
       undecided -= 1;
+      undecidedBytes -= batch.bytes + batchOverheadBytes;
+      regulate();
       endWhenAnswered();
     };
 

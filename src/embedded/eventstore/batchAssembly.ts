@@ -1,17 +1,19 @@
 import { status } from "@grpc/grpc-js";
 import type { BatchChunk } from "./batchChunk.ts";
 import type { BatchAddress, BatchRefusal } from "./batchResponses.ts";
-import { RpcError } from "./errors.ts";
+import { RpcError, unknownError } from "./errors.ts";
 import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
 import { type EventProposal, proposedEvent, requiredExpectation, writableStreamNameIn } from "./requests.ts";
 
 const writeTimeoutMs = 2_000;
+const unfinishedMax = 100;
 
 export type CompleteBatch = {
   readonly address: BatchAddress;
   readonly stream: string;
   readonly expected: ExpectedRevision;
   readonly events: readonly ProposedEvent[];
+  readonly bytes: number;
 };
 
 type Batch = CompleteBatch & { readonly events: ProposedEvent[]; bytes: number; timer: NodeJS.Timeout | undefined };
@@ -49,6 +51,7 @@ export function createBatchAssembly(maxAppendBytes: number, listener: BatchListe
       listener.complete(batch);
       return;
     }
+    if (!open.has(key) && open.size >= unfinishedMax) throw unknownError("Too many appends are unfinished.");
     batch.timer ??= setTimeout(() => refuse(key, batch.address, { kind: "timeout" }), remainingMs);
     open.set(key, batch);
   };

@@ -60,7 +60,7 @@ export async function startServer(options: ServerOptions): Promise<EventStoreSer
   try {
     const metadata = createStreamMetadata(log);
     const tail = createTail(log.lastPosition);
-    const writer = createWriter(log, metadata, tail.publish);
+    const writer = createWriter(log, metadata, tail.publish, onFailure);
     await recordCreation(log, writer);
 
     const reads = createReads(log, metadata, Date.now);
@@ -98,6 +98,8 @@ export async function startServer(options: ServerOptions): Promise<EventStoreSer
       const ended = listener.close();
       await writer.settled();
       await farewell(server, ended);
+      // What was taken in until the connections ended is still written, but by now nobody waits for the answer.
+      await writer.settled();
       log.close();
     };
     return { port, connectionString: access.connectionString(address), stop };

@@ -31,12 +31,14 @@ type Committed = { readonly written: readonly RecordedEvent[]; readonly answers:
 
 /**
  * Decides all writes, one after the other. Those that wait at the same time share one commit; each is answered, and
- * its events are handed to `publish`, only when that commit is on the disk.
+ * its events are handed to `publish`, only when that commit is on the disk. `onFailure` is told when it does not get
+ * there, whoever may still wait for an answer.
  */
 export function createWriter(
   log: Log,
   metadata: StreamMetadata,
   publish: (events: readonly RecordedEvent[]) => void,
+  onFailure: (error: unknown) => void,
 ): Writer {
   const commit = createCommitter(log, metadata);
   const waiting: Waiting[] = [];
@@ -54,6 +56,7 @@ export function createWriter(
       if (singles >= singlesMin) log.flushNow();
       else await log.flush();
     } catch (error) {
+      onFailure(error);
       for (const { reject } of [...group, ...waiting.splice(0)]) reject(error);
       return;
     }

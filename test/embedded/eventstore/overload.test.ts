@@ -2,9 +2,11 @@ import { once } from "node:events";
 import type { ClientHttp2Stream } from "node:http2";
 import { buffer } from "node:stream/consumers";
 import { binaryEvent, type EventStoreDBClient, START } from "@eventstore/db-client";
+import { StreamsClient } from "@eventstore/db-client/generated/streams_grpc_pb.js";
+import type { BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
 import { expect, onTestFinished, test } from "vitest";
 import { begin, frame, memoryOf, openSession } from "./rawHttp2.ts";
-import { firstChunk, readOf } from "./rawRequests.ts";
+import { bareClient, firstChunk, nextChunk, readOf } from "./rawRequests.ts";
 import { everythingIn } from "./storedEvents.ts";
 import { clientOf, freshStream, type Numbered, numbered, numbersOf, storeUnderTest } from "./storeUnderTest.ts";
 
@@ -67,6 +69,38 @@ test("who leaves the answers to its batches lying is listened to no further, unt
   expect(call.writableFinished).toBe(false);
   session.settings({ initialWindowSize: 65_535 });
   expect(messagesIn(await buffer(call))).toBe(batches);
+});
+
+test("of the appends that one caller begins and does not finish, a hundred are kept", async () => {
+  const client = bareClient(under.store, StreamsClient);
+  const call = client.batchAppend();
+  onTestFinished(() => void call.end());
+  const stream = freshStream();
+  const answer = once(call, "data");
+  const chunks = upTo(101).map(() => firstChunk(stream, [{}], false));
+  for (const chunk of chunks) call.write(chunk);
+  const [refused] = await answer;
+  expect(refused.getError()?.getMessage()).toBe("Too many appends are unfinished.");
+  expect(refused.getCorrelationId()?.getString()).toBe(chunks.at(-1)?.getCorrelationId()?.getString());
+  const finished = once(call, "data");
+  call.write(nextChunk(chunks[0]?.getCorrelationId()?.getString() ?? "", [], true));
+  const [appended] = await finished;
+  expect(appended.getSuccess()?.getCurrentRevision()).toBe("0");
+});
+
+test("a caller far ahead of the disk is listened to no further until it is caught up with, and loses nothing", async () => {
+  const appends = 200;
+  const client = bareClient(under.store, StreamsClient);
+  const call = client.batchAppend();
+  onTestFinished(() => void call.end());
+  const stream = freshStream("wide");
+  const answers: BatchAppendResp[] = [];
+  call.on("data", (answer: BatchAppendResp) => answers.push(answer));
+  const data = Buffer.alloc(500_000, 7);
+  for (const _ of upTo(appends)) call.write(firstChunk(stream, [{ data }], true));
+  await expect.poll(() => answers.length, soon).toBe(appends);
+  const revisions = answers.map((answer) => Number(answer.getSuccess()?.getCurrentRevision()));
+  expect(revisions).toEqual(upTo(appends));
 });
 
 function messagesIn(bytes: Buffer): number {
