@@ -6,7 +6,7 @@ import { StreamsClient } from "@eventstore/db-client/generated/streams_grpc_pb.j
 import type { BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
 import { expect, onTestFinished, test } from "vitest";
 import { begin, frame, memoryOf, openSession } from "./rawHttp2.ts";
-import { bareClient, firstChunk, nextChunk, readOf } from "./rawRequests.ts";
+import { bareClient, firstChunk, nextChunk, readRequest } from "./rawRequests.ts";
 import { everythingIn } from "./storedEvents.ts";
 import { clientOf, freshStream, type Numbered, numbered, numbersOf, storeUnderTest } from "./storeUnderTest.ts";
 
@@ -43,7 +43,7 @@ test("a thousand readers who do not read cost little, keep nobody else waiting a
   for (const _ of upTo(10)) await under.client.appendToStream(stream, page());
   const memoryBefore = memoryOf(under.store);
   const session = await openSession(under.store);
-  const calls = upTo(1_000).map(() => begin(session, "Read").end(frame(readOf(stream))));
+  const calls = upTo(1_000).map(() => begin(session, "Read").end(frame(readRequest(stream))));
   await Promise.all(calls.map((call) => once(call, "response")));
   const quick = freshStream("quick");
   await under.client.appendToStream(quick, numbered(1));
@@ -74,7 +74,6 @@ test("who leaves the answers to its batches lying is listened to no further, unt
 test("of the appends that one caller begins and does not finish, a hundred are kept", async () => {
   const client = bareClient(under.store, StreamsClient);
   const call = client.batchAppend();
-  onTestFinished(() => void call.end());
   const stream = freshStream();
   const answer = once(call, "data");
   const chunks = upTo(101).map(() => firstChunk(stream, [{}], false));
@@ -86,19 +85,21 @@ test("of the appends that one caller begins and does not finish, a hundred are k
   call.write(nextChunk(chunks[0]?.getCorrelationId()?.getString() ?? "", [], true));
   const [appended] = await finished;
   expect(appended.getSuccess()?.getCurrentRevision()).toBe("0");
+  call.end();
+  await once(call, "end");
 });
 
 test("a caller far ahead of the disk is listened to no further until it is caught up with, and loses nothing", async () => {
   const appends = 200;
   const client = bareClient(under.store, StreamsClient);
   const call = client.batchAppend();
-  onTestFinished(() => void call.end());
   const stream = freshStream("wide");
   const answers: BatchAppendResp[] = [];
   call.on("data", (answer: BatchAppendResp) => answers.push(answer));
   const data = Buffer.alloc(500_000, 7);
   for (const _ of upTo(appends)) call.write(firstChunk(stream, [{ data }], true));
-  await expect.poll(() => answers.length, soon).toBe(appends);
+  call.end();
+  await once(call, "end");
   const revisions = answers.map((answer) => Number(answer.getSuccess()?.getCurrentRevision()));
   expect(revisions).toEqual(upTo(appends));
 });
