@@ -1,6 +1,6 @@
 import { metastreamOf } from "../event.ts";
 import type { Log } from "../log.ts";
-import type { StreamMetadata } from "../metadata.ts";
+import { firstVisible, type StreamMetadata } from "../metadata.ts";
 import type { GroupConfig, GroupName, GroupSettings } from "./groupConfig.ts";
 import type { GroupServices } from "./groupServices.ts";
 import type { Mark } from "./lowWaterMark.ts";
@@ -21,11 +21,12 @@ export function isCheckpointDue(progress: number, elapsedMs: number, isTick: boo
 const isWorthWaitingFor = (progress: number, { minCheckpointCount, checkpointAfterMs }: Cadence): boolean =>
   progress >= Math.max(1, minCheckpointCount) && checkpointAfterMs > 0;
 
-/** Where the group got to before, or undefined when it was never recorded. */
+/** Where the group got to before, or undefined when it was never recorded, or by one that was deleted. */
 export function loadCheckpoint(log: Log, metadata: StreamMetadata, name: GroupName): number | undefined {
   const stream = checkpointStream(name);
-  if (metadata.retention(stream).isSoftDeleted) return undefined;
-  const event = log.eventAt(stream, log.head(stream).revision);
+  const { revision } = log.head(stream);
+  if (revision < firstVisible(metadata.retention(stream), revision)) return undefined;
+  const event = log.eventAt(stream, revision);
   return event && placeFromText(name.source, Buffer.from(event.data).toString().replaceAll('"', ""));
 }
 

@@ -3,18 +3,24 @@ import { groupDoesNotExist } from "./errors.ts";
 import { createGroup, type Group } from "./group.ts";
 import { type GroupConfig, type GroupName, groupKey } from "./groupConfig.ts";
 import type { GroupServices } from "./groupServices.ts";
+import { configStream } from "./systemEvents.ts";
 import { createTicker } from "./ticker.ts";
 
 /** A group; it is only a few settings until somebody asks for it. */
-type Entry = { readonly config: GroupConfig; group: Group | undefined };
+type Entry = {
+  readonly config: GroupConfig;
+  group: Group | undefined;
+  /** Resolves when nothing is being written any more for a group that had this name before. */
+  settled: Promise<unknown> | undefined;
+};
 
 type GroupRegistry = {
   has(name: GroupName): boolean;
   /** Throws when there is no such group. */
   configOf(name: GroupName): GroupConfig;
   configs(): Iterable<GroupConfig>;
-  /** The group at work. Throws when there is no such group. */
-  groupOf(name: GroupName): Group;
+  /** The group at work, which begins with what its predecessors have stored. Undefined when there is no such group. */
+  groupOf(name: GroupName): Promise<Group | undefined>;
   /** Adds a group or replaces it, at once. Resolves when that is durable. */
   put(config: GroupConfig): Promise<void>;
   /** As `put`, and it is gone at once. */
@@ -30,13 +36,29 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
   const ticker = createTicker<Group>();
   const configs = () => entries.values().map(({ config }) => config);
   const store = createConfigStore(services, configs);
-  for (const config of store.load()) entries.set(groupKey(config), { config, group: undefined });
+  for (const config of store.load()) entries.set(groupKey(config), { config, group: undefined, settled: undefined });
 
-  const entryOf = (name: GroupName): Entry => {
+  const find = (name: GroupName): Entry | undefined => {
     const entry = entries.get(groupKey(name));
     // The keys of two groups may look alike when a name has the colons that separate its parts.
-    if (entry === undefined || entry.config.source !== name.source) throw groupDoesNotExist(name);
+    return entry?.config.source === name.source ? entry : undefined;
+  };
+
+  const entryOf = (name: GroupName): Entry => {
+    const entry = find(name);
+    if (entry === undefined) throw groupDoesNotExist(name);
     return entry;
+  };
+
+  /** Writes are decided in the order they come in: when one of nothing is, or is refused, so are all before it. */
+  const everythingDecided = (): Promise<unknown> =>
+    services.writer.write({ kind: "append", stream: configStream, expected: "any", events: [] }).catch(() => {});
+
+  const settledEntry = async (name: GroupName): Promise<Entry | undefined> => {
+    const entry = find(name);
+    const settled = entry?.settled;
+    await settled;
+    return find(name) === entry && entry?.settled === settled ? entry : settledEntry(name);
   };
 
   const halt = (entry: Entry): void => {
@@ -44,6 +66,7 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
     ticker.remove(entry.group);
     entry.group.stop();
     entry.group = undefined;
+    entry.settled = everythingDecided();
   };
 
   /** Takes the change back when it cannot be stored. */
@@ -64,14 +87,15 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
     has: (name) => entries.has(groupKey(name)),
     configOf: (name) => entryOf(name).config,
     configs,
-    groupOf: (name) => {
-      const entry = entryOf(name);
+    groupOf: async (name) => {
+      const entry = await settledEntry(name);
+      if (entry === undefined) return undefined;
       const group = entry.group ?? createGroup(entry.config, services);
       entry.group = group;
       ticker.add(group, group.tick);
       return group;
     },
-    put: (config) => change(groupKey(config), { config, group: undefined }),
+    put: (config) => change(groupKey(config), { config, group: undefined, settled: everythingDecided() }),
     remove: (name) => change(groupKey(name), undefined),
     halt: (name) => halt(entryOf(name)),
     stop: () => {

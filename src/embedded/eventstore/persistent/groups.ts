@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { nameBytesMax } from "../requests.ts";
-import { groupExists, groupFailed } from "./errors.ts";
+import { groupDoesNotExist, groupExists, groupFailed } from "./errors.ts";
 import type { Group } from "./group.ts";
 import { type GroupConfig, type GroupName, isOfAll, problemOf } from "./groupConfig.ts";
 import { createGroupRegistry } from "./groupRegistry.ts";
@@ -19,7 +19,7 @@ export type Groups = {
   update(request: GroupRequest): Promise<void>;
   delete(name: GroupName): Promise<void>;
   /** Throws when there is no such group. */
-  find(name: GroupName): Group;
+  find(name: GroupName): Promise<Group>;
   statusOf(name: GroupName): Promise<GroupStatus>;
   /** Of the groups of one source, or of all of them. */
   statuses(source: string | undefined): Promise<readonly GroupStatus[]>;
@@ -49,7 +49,14 @@ export function createGroups(services: GroupServices): Groups {
     if (isPastEnd) throw groupFailed(name, `The log ends before position ${settings.startFrom}.`);
   };
 
+  const find = async (name: GroupName): Promise<Group> => {
+    const group = await registry.groupOf(name);
+    if (group === undefined) throw groupDoesNotExist(name);
+    return group;
+  };
+
   return {
+    find,
     async create(request) {
       check(request);
       if (registry.has(request)) throw groupExists(request);
@@ -66,9 +73,8 @@ export function createGroups(services: GroupServices): Groups {
       // In this order: a group that is made anew under the name must not find what the old one left.
       await Promise.all([remove(checkpointStream(name)), remove(parkedStream(name)), registry.remove(name)]);
     },
-    find: registry.groupOf,
     async statusOf(name) {
-      const group = registry.groupOf(name);
+      const group = await find(name);
       await log.flushing;
       return group.status();
     },
@@ -77,7 +83,8 @@ export function createGroups(services: GroupServices): Groups {
       const names = [...registry.configs()].filter((config) => source === undefined || config.source === source);
       const statuses: GroupStatus[] = [];
       for (const name of names) {
-        if (registry.has(name)) statuses.push(registry.groupOf(name).status());
+        const group = await registry.groupOf(name);
+        if (group !== undefined) statuses.push(group.status());
         if (statuses.length % groupsPerTurn === 0) await nextTurn();
       }
       return statuses;

@@ -22,9 +22,12 @@ export function createReadHandler(groups: Groups, onFailure: (error: unknown) =>
   return (call: ReadCall): void => {
     let membership: Membership | undefined;
 
-    const receive = (message: ReadReq): void => {
-      if (membership === undefined) membership = join(groups, call, message);
-      else answer(membership, message);
+    const receive = async (message: ReadReq): Promise<void> => {
+      if (membership !== undefined) return answer(membership, message);
+      // Its answers are heard when it has joined.
+      call.pause();
+      membership = await join(groups, call, message);
+      call.resume();
     };
     const endWith = (error: unknown): void => {
       if (!(error instanceof RpcError)) onFailure(error);
@@ -34,13 +37,7 @@ export function createReadHandler(groups: Groups, onFailure: (error: unknown) =>
       membership?.leave();
     };
 
-    call.on("data", (message: ReadReq) => {
-      try {
-        receive(message);
-      } catch (error) {
-        endWith(error);
-      }
-    });
+    call.on("data", (message: ReadReq) => void receive(message).catch(endWith));
     call.on("end", () => {
       leave();
       call.end();
@@ -49,7 +46,8 @@ export function createReadHandler(groups: Groups, onFailure: (error: unknown) =>
   };
 }
 
-function join(groups: Groups, call: ReadCall, message: ReadReq): Membership {
+/** Undefined when the caller has gone meanwhile. */
+async function join(groups: Groups, call: ReadCall, message: ReadReq): Promise<Membership | undefined> {
   const { name, capacity, idForm } = consumerRequest(message);
   const outgoing = createOutgoing(call);
   const consumer: Consumer = {
@@ -61,7 +59,9 @@ function join(groups: Groups, call: ReadCall, message: ReadReq): Membership {
       if (!outgoing.isGone) call.emit("error", reason);
     },
   };
-  const membership = groups.find(name).join(consumer);
+  const group = await groups.find(name);
+  if (outgoing.isGone) return undefined;
+  const membership = group.join(consumer);
   outgoing.send(confirmationResponse(groupKey(name)));
   return membership;
 }

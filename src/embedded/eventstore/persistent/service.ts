@@ -49,7 +49,8 @@ export function createPersistentService(groups: Groups, guard: CallGuard, onFail
   };
   const replayParked = async (request: ReplayParkedReq): Promise<ReplayParkedResp> => {
     const { name, stopAt } = replayRequest(request);
-    await groups.find(name).replayParked(stopAt);
+    const group = await groups.find(name);
+    await group.replayParked(stopAt);
     return new persistent.ReplayParkedResp();
   };
   const restartSubsystem = async (): Promise<Empty> => {
