@@ -2,23 +2,10 @@ import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { EventStoreDBClient } from "@eventstore/db-client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseCommandLine, UsageError } from "../../../src/embedded/eventstore/commandLine.ts";
 import { spawnStore, urlIn } from "./spawnedStore.ts";
-import { freshDirectory, type Numbered, numbered, numbersOf, removeDirectory } from "./storeUnderTest.ts";
-
-const directoryOfTest = (): string => {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
-  return directory;
-};
-
-const clientAt = (url: string): EventStoreDBClient => {
-  const client = EventStoreDBClient.connectionString(url);
-  onTestFinished(() => client.dispose());
-  return client;
-};
+import { clientAt, directoryOfTest, type Numbered, numbered, numbersOf } from "./storeUnderTest.ts";
 
 const portTaken = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1");

@@ -7,7 +7,7 @@ import { type Round, roundsOf, strike, strikeWhileMaking, strikeWhileStarting } 
 import { startWatchers, type Watcher } from "./crash/watchers.ts";
 import { type Acknowledged, startWriters, type Writers } from "./crash/writers.ts";
 import { everythingIn, type Stored } from "./storedEvents.ts";
-import { clientOf, freshDirectory, removeDirectory } from "./storeUnderTest.ts";
+import { clientOf, directoryOfTest, freshDirectory, portOf, removeDirectory, startedStore } from "./storeUnderTest.ts";
 
 const rounds = Number(process.env["CRASH_ROUNDS"] ?? 10);
 const seed = Number(process.env["CRASH_SEED"] ?? randomInt(2 ** 31));
@@ -68,12 +68,10 @@ test(
 
 test("killed while it is being made, a store is there as a new one or can be made again", async () => {
   for (const afterMs of [0, 3, 10, 30]) {
-    const directory = freshDirectory();
-    onTestFinished(() => removeDirectory(directory));
+    const directory = directoryOfTest();
     const [start] = await Promise.allSettled([startEventStore({ directory }), strikeWhileMaking(directory, afterMs)]);
     if (start.status === "fulfilled") await start.value.stop();
-    const store = await startEventStore({ directory });
-    onTestFinished(() => store.stop());
+    const store = await startedStore({ directory });
     expect((await everythingIn(clientOf(store))).map(({ stream }) => stream)).toEqual(["$database"]);
   }
 });
@@ -103,8 +101,6 @@ async function crashed({ store, directory, gate, round }: Crash): Promise<Embedd
   counted.starts += 1;
   return await startEventStore({ directory, port });
 }
-
-const portOf = ({ url }: EmbeddedEventStore): number => Number(new URL(url.replace("esdb:", "http:")).port);
 
 async function expectProgress({ acknowledged }: Writers): Promise<void> {
   const before = acknowledged.length;

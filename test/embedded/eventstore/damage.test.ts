@@ -20,21 +20,15 @@ import { startEventStore } from "../../../src/embedded/eventStore.ts";
 import { spawnStore, urlIn } from "./spawnedStore.ts";
 import {
   clientOf,
-  freshDirectory,
+  directoryOfTest,
   type Numbered,
   numbered,
   numberedUpTo,
   numbersOf,
-  removeDirectory,
+  startedStore,
 } from "./storeUnderTest.ts";
 
 const pageBytes = 4_096;
-
-const directoryOfTest = (): string => {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
-  return directory;
-};
 
 const databaseIn = (directory: string): string => join(directory, "events.db");
 
@@ -181,8 +175,7 @@ test("an older database beside a newer record is refused, and served as it is on
   await expect(refused).rejects.toThrow(`remove ${databaseIn(directory)}-acknowledged.`);
 
   rmSync(`${databaseIn(directory)}-acknowledged`);
-  const again = await startEventStore({ directory });
-  onTestFinished(() => again.stop());
+  const again = await startedStore({ directory });
   const client = clientOf(again);
   expect(await numbersOf(client.readStream<Numbered>("order"))).toHaveLength(1_000);
   await expect(numbersOf(client.readStream<Numbered>("later"))).rejects.toMatchObject({ type: "stream-not-found" });

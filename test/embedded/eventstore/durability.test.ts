@@ -1,35 +1,21 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NO_STREAM, START } from "@eventstore/db-client";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+import { describe, expect, test } from "vitest";
+import { startEventStore } from "../../../src/embedded/eventStore.ts";
 import { everythingIn, isUnavailable } from "./storedEvents.ts";
 import {
   clientOf,
-  freshDirectory,
+  directoryOfTest,
   freshStream,
   type Numbered,
   numbered,
   numberedUpTo,
   numbersOf,
-  removeDirectory,
+  portOf,
+  soon,
+  startedStore,
 } from "./storeUnderTest.ts";
-
-const soon = { timeout: 20_000, interval: 20 };
-
-const directoryOfTest = (): string => {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
-  return directory;
-};
-
-const startOn = async (directory: string, port?: number): Promise<EmbeddedEventStore> => {
-  const store = await startEventStore({ directory, ...(port !== undefined && { port }) });
-  onTestFinished(() => store.stop());
-  return store;
-};
-
-const portOf = ({ url }: EmbeddedEventStore): number => Number(new URL(url.replace("esdb:", "http:")).port);
 
 /** The same call again until the server that died is back; every repeat carries the same event ids. */
 const untilAnswered = async <T>(call: () => Promise<T>): Promise<T> => {
@@ -46,7 +32,7 @@ const untilAnswered = async <T>(call: () => Promise<T>): Promise<T> => {
 describe("after an orderly restart", () => {
   test("everything is there: events, order, metadata, deletions and the revisions to go on from", async () => {
     const directory = directoryOfTest();
-    const first = await startOn(directory);
+    const first = await startedStore({ directory });
     const client = clientOf(first);
     const repeated = numbered(4);
     await client.appendToStream("kept", numberedUpTo(4), { expectedRevision: NO_STREAM });
@@ -59,7 +45,7 @@ describe("after an orderly restart", () => {
     const before = await everythingIn(client);
     await first.stop();
 
-    const again = clientOf(await startOn(directory));
+    const again = clientOf(await startedStore({ directory }));
     expect(await everythingIn(again)).toEqual(before);
     expect(await numbersOf(again.readStream<Numbered>("kept"))).toEqual([3, 4]);
     await expect(numbersOf(again.readStream<Numbered>("deleted"))).rejects.toMatchObject({ type: "stream-not-found" });
@@ -76,7 +62,7 @@ describe("after an orderly restart", () => {
     "of appends %s that the order to stop met, those answered are there, and all are once they are repeated",
     async (_, how) => {
       const directory = directoryOfTest();
-      const first = await startOn(directory);
+      const first = await startedStore({ directory });
       const client = clientOf(first);
       const events = numberedUpTo(200);
       const appends = events.map((event) => client.appendToStream("busy", event, how));
@@ -84,7 +70,7 @@ describe("after an orderly restart", () => {
       const stopped = first.stop();
       const answers = await Promise.allSettled(appends);
       await stopped;
-      const again = clientOf(await startOn(directory));
+      const again = clientOf(await startedStore({ directory }));
       const storedIds = async () =>
         (await everythingIn(again)).flatMap(({ stream, id }) => (stream === "busy" ? id : []));
       const answered = events.filter((_, n) => answers[n]?.status === "fulfilled").map(({ id }) => id);
@@ -97,7 +83,7 @@ describe("after an orderly restart", () => {
 
 describe("when the process is killed", () => {
   test("another one takes its place on the same port, and a subscriber goes on from where it was", async () => {
-    const store = await startOn(directoryOfTest());
+    const store = await startedStore({ directory: directoryOfTest() });
     const client = clientOf(store);
     const { position } = await client.appendToStream("before", numbered(1));
     const subscription = client.subscribeToAll({ fromPosition: position ?? START });
@@ -120,13 +106,13 @@ describe("when the process is killed", () => {
 describe("starting", () => {
   test("a second store on the same folder is refused, and the first one goes on", async () => {
     const directory = directoryOfTest();
-    const client = clientOf(await startOn(directory));
+    const client = clientOf(await startedStore({ directory }));
     await expect(startEventStore({ directory })).rejects.toThrow(/in use by another event store process/);
     expect((await client.appendToStream("still-here", numbered(1))).success).toBe(true);
   });
 
   test("on a port that is taken is refused", async () => {
-    const store = await startOn(directoryOfTest());
+    const store = await startedStore({ directory: directoryOfTest() });
     const port = portOf(store);
     await expect(startEventStore({ directory: directoryOfTest(), port })).rejects.toThrow(`Port ${port}`);
   });
@@ -134,8 +120,7 @@ describe("starting", () => {
   test("is tried for as long as a folder is ruined, is told each time, and goes well once it is put back", async () => {
     const directory = directoryOfTest();
     const reasons: string[] = [];
-    const store = await startEventStore({ directory, onFailure: ({ message }) => void reasons.push(message) });
-    onTestFinished(() => store.stop());
+    const store = await startedStore({ directory, onFailure: ({ message }) => void reasons.push(message) });
     const { pid } = store;
     const file = join(directory, "events.db");
     const kept = `${file}.kept`;

@@ -5,9 +5,16 @@ import { binaryEvent, START } from "@eventstore/db-client";
 import { expect, onTestFinished, test } from "vitest";
 import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
 import { everythingIn } from "./storedEvents.ts";
-import { clientOf, freshDirectory, type Numbered, numberedUpTo, numbersOf, removeDirectory } from "./storeUnderTest.ts";
+import {
+  clientOf,
+  directoryOfTest,
+  type Numbered,
+  numberedUpTo,
+  numbersOf,
+  soon,
+  startedStore,
+} from "./storeUnderTest.ts";
 
-const soon = { timeout: 20_000, interval: 20 };
 const isLinux = process.platform === "linux";
 const megabyte = 1_000_000;
 
@@ -20,8 +27,7 @@ type Room = {
 
 /** Room that ends for one process alone, as a quota does: its files may not grow beyond a size. */
 function limited(): Room {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
+  const directory = directoryOfTest();
   const limit = ({ pid }: EmbeddedEventStore, bytes: string) =>
     execFileSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}:`]);
   return {
@@ -33,8 +39,7 @@ function limited(): Room {
 
 /** A disk of its own, which something else fills. */
 function smallDisk(): Room {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
+  const directory = directoryOfTest();
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "everfold-test", directory]);
   onTestFinished(() => void execFileSync("umount", [directory]));
   const filler = join(directory, "filler");
@@ -58,8 +63,7 @@ test.runIf(isLinux).for([
   async ([, makeRoom], { skip }) => {
     skip(makeRoom === smallDisk && process.getuid?.() !== 0, "only root can make a disk");
     const room = makeRoom();
-    const store = await startEventStore({ directory: room.directory });
-    onTestFinished(() => store.stop());
+    const store = await startedStore({ directory: room.directory });
     const { pid } = store;
     const client = clientOf(store);
     const refusedTo = clientOf(store);
@@ -100,8 +104,7 @@ test.runIf(isLinux && process.getuid?.() === 0)(
     writeFileSync(join(room.directory, "small"), "");
     room.take(first);
     execFileSync("sh", ["-c", `cat /dev/zero > ${join(room.directory, "small")} || true`], { stdio: "ignore" });
-    const again = await startEventStore({ directory: room.directory });
-    onTestFinished(() => again.stop());
+    const again = await startedStore({ directory: room.directory });
     expect(await numbersOf(clientOf(again).readStream<Numbered>("before"))).toHaveLength(500);
     await expect(clientOf(again).appendToStream("more", scanned())).rejects.toMatchObject({ type: "unknown" });
   },
@@ -114,8 +117,7 @@ test.runIf(isLinux && process.getuid?.() === 0)(
     execFileSync("sh", ["-c", `cat /dev/zero > ${join(room.directory, "small")} || true`], { stdio: "ignore" });
     await expect(startEventStore({ directory: room.directory })).rejects.toThrow(/full|no space/i);
     rmSync(join(room.directory, "small"));
-    const store = await startEventStore({ directory: room.directory });
-    onTestFinished(() => store.stop());
+    const store = await startedStore({ directory: room.directory });
     expect((await clientOf(store).appendToStream("first", numberedUpTo(1))).success).toBe(true);
   },
 );

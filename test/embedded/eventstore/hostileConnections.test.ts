@@ -3,11 +3,18 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node
 import { connect, type Socket } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { begin, frame, openSession } from "./rawHttp2.ts";
-import { addressOf, appendMessages, firstChunk, readOf, subscriptionToAll } from "./rawRequests.ts";
-import { freshStream, type Numbered, numbered, numberedUpTo, numbersOf, storeUnderTest } from "./storeUnderTest.ts";
+import { addressOf, appendMessages, firstChunk, readRequest, subscriptionToAll } from "./rawRequests.ts";
+import {
+  freshStream,
+  type Numbered,
+  numbered,
+  numberedUpTo,
+  numbersOf,
+  soon,
+  storeUnderTest,
+} from "./storeUnderTest.ts";
 
 const under = storeUnderTest();
-const soon = { timeout: 20_000, interval: 10 };
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -63,7 +70,7 @@ describe("a connection that sends", () => {
     const session = await openSession(under.store);
     for (let calls = 0; !session.destroyed; calls += 1) {
       const call = begin(session, "Read");
-      call.write(frame(readOf("anything")));
+      call.write(frame(readRequest("anything")));
       call.close(constants.NGHTTP2_CANCEL);
       if (calls % 100 === 0) await nextTurn();
     }
@@ -107,7 +114,7 @@ describe("a client that vanishes", () => {
     for (let n = 0; n < 20; n += 1) {
       const session = await openSession(under.store);
       const call = begin(session, "Read");
-      call.end(frame(readOf(stream)));
+      call.end(frame(readRequest(stream)));
       await once(call, "data");
       session.destroy();
     }

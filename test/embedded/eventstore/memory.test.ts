@@ -1,19 +1,18 @@
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { EventStoreDBClient, StreamNotFoundError } from "@eventstore/db-client";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { startEventStore } from "../../../src/embedded/eventStore.ts";
 import {
   clientOf,
-  freshDirectory,
+  directoryOfTest,
   type Numbered,
   numbered,
   numberedUpTo,
   numbersOf,
-  removeDirectory,
+  soon,
+  startedStore,
 } from "./storeUnderTest.ts";
-
-const soon = { timeout: 20_000, interval: 20 };
 
 const temporaryFolders = (): string[] =>
   readdirSync(tmpdir()).filter((name) => name.startsWith("everfold-eventstore-"));
@@ -34,14 +33,12 @@ test("events in memory are appended, refused, read and followed like others, and
   }
   await first.stop();
 
-  const next = await startEventStore({ memory: true });
-  onTestFinished(() => next.stop());
+  const next = await startedStore({ memory: true });
   await expect(numbersOf(clientOf(next).readStream<Numbered>("short-lived"))).rejects.toThrow(StreamNotFoundError);
 });
 
 test("a store in memory writes nothing into the folder it may be given", async () => {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
+  const directory = directoryOfTest();
   const store = await startEventStore({ memory: true, directory, access: "insecure" });
   await clientOf(store).appendToStream("nowhere", numbered(1));
   await store.stop();

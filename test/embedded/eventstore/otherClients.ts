@@ -3,11 +3,9 @@ import type { StreamsClient } from "@eventstore/db-client/generated/streams_grpc
 import type { AppendResp, ReadResp } from "@eventstore/db-client/generated/streams_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
-import { identifier } from "./rawRequests.ts";
+import { identifier, nothing, type ReadOptions, readRequest } from "./rawRequests.ts";
 
 /* What the clients of other languages send and the official JavaScript client never does. */
-
-export const nothing = new shared.Empty();
 
 /** An id as the two halves of its bits. */
 export const structuredId = (id: string) => {
@@ -19,32 +17,6 @@ export const structuredId = (id: string) => {
   message.setStructured(structured);
   return message;
 };
-
-export type ReadOptions = InstanceType<typeof streams.ReadReq.Options>;
-
-/** A read of everything in a stream, or of all streams, as `change` makes it. */
-export function readRequest(stream: string | undefined, change: (options: ReadOptions) => void) {
-  const options = new streams.ReadReq.Options();
-  if (stream === undefined) {
-    const all = new streams.ReadReq.Options.AllOptions();
-    all.setStart(nothing);
-    options.setAll(all);
-  } else {
-    const one = new streams.ReadReq.Options.StreamOptions();
-    one.setStreamIdentifier(identifier(stream));
-    one.setStart(nothing);
-    options.setStream(one);
-  }
-  const form = new streams.ReadReq.Options.UUIDOption();
-  form.setString(nothing);
-  options.setUuidOption(form);
-  options.setCount("1000");
-  options.setNoFilter(nothing);
-  change(options);
-  const request = new streams.ReadReq();
-  request.setOptions(options);
-  return request;
-}
 
 export const structuredIds = (options: ReadOptions) => {
   const form = new streams.ReadReq.Options.UUIDOption();

@@ -4,16 +4,9 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startEventStore } from "../../../src/embedded/eventStore.ts";
-import { clientOf, freshDirectory, freshStream, numbered, removeDirectory } from "./storeUnderTest.ts";
+import { clientOf, directoryOfTest, freshStream, numbered, soon, startedStore } from "./storeUnderTest.ts";
 
-const soon = { timeout: 20_000, interval: 20 };
 const modulePath = new URL("../../../src/embedded/eventStore.ts", import.meta.url).href;
-
-const directoryOfTest = (): string => {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
-  return directory;
-};
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -39,16 +32,14 @@ test("the process leaves Ctrl-C and SIGTERM to its parent, which stops it in ord
 test.runIf(process.platform === "linux")("the process is told no secret of its parent's environment", async () => {
   process.env["ENCRYPTION_MASTER_KEY"] = "planted-secret";
   onTestFinished(() => void delete process.env["ENCRYPTION_MASTER_KEY"]);
-  const store = await startEventStore({ directory: directoryOfTest() });
-  onTestFinished(() => store.stop());
+  const store = await startedStore({ directory: directoryOfTest() });
   expect(readFileSync(`/proc/${store.pid}/environ`, "utf8")).not.toContain("planted-secret");
 });
 
 test("what the process writes is for its own user's eyes alone, in a folder that others may enter too", async () => {
   const directory = directoryOfTest();
   chmodSync(directory, 0o755);
-  const store = await startEventStore({ directory });
-  onTestFinished(() => store.stop());
+  await startedStore({ directory });
   const files = readdirSync(directory).filter((name) => name.startsWith("events.db"));
   expect(files).toContain("events.db");
   for (const name of files) expect([name, statSync(join(directory, name)).mode & 0o077]).toEqual([name, 0]);
@@ -88,8 +79,7 @@ test("a process that could not notice the end of its parent is ended by the next
   const { pid, killParent } = await storeWithParent(directory);
   process.kill(pid, "SIGSTOP");
   await killParent();
-  const next = await startEventStore({ directory });
-  onTestFinished(() => next.stop());
+  const next = await startedStore({ directory });
   await expect.poll(() => isAlive(pid), soon).toBe(false);
   expect((await clientOf(next).appendToStream(freshStream(), numbered(1))).success).toBe(true);
 });
@@ -109,8 +99,7 @@ test("an orphan's note that has come to name a stranger's process ends nobody", 
   const stranger = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
   onTestFinished(() => void stranger.kill());
   writeFileSync(join(directory, "supervised.pid"), `${stranger.pid} 1\n`);
-  const store = await startEventStore({ directory });
-  onTestFinished(() => store.stop());
+  await startedStore({ directory });
   expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
 });
 

@@ -1,33 +1,10 @@
 import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:http2";
 import { Duplex } from "node:stream";
-import shared from "@eventstore/db-client/generated/shared_pb.js";
-import streams from "@eventstore/db-client/generated/streams_pb.js";
-import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import { onTestFinished } from "vitest";
-
-const frame = (message: { serializeBinary(): Uint8Array }): Buffer => {
-  const bytes = message.serializeBinary();
-  const header = Buffer.alloc(5);
-  header.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([header, bytes]);
-};
-
-const appendOf = (stream: string): Buffer => {
-  const options = new streams.AppendReq.Options()
-    .setStreamIdentifier(new shared.StreamIdentifier().setStreamName(Buffer.from(stream)))
-    .setAny(new empty.Empty());
-  const event = new streams.AppendReq.ProposedMessage()
-    .setId(new shared.UUID().setString(randomUUID()))
-    .setData(Buffer.from("{}"));
-  event.getMetadataMap().set("type", "Planted").set("content-type", "application/json");
-  return Buffer.concat([
-    frame(new streams.AppendReq().setOptions(options)),
-    frame(new streams.AppendReq().setProposedMessage(event)),
-  ]);
-};
+import { begin, frame } from "./rawHttp2.ts";
+import { appendMessages } from "./rawRequests.ts";
 
 /** All that a client has to send to append one event to the stream, from the first byte of its connection on. */
 async function bytesOfAppend(stream: string): Promise<Buffer> {
@@ -40,13 +17,8 @@ async function bytesOfAppend(stream: string): Promise<Buffer> {
     },
   });
   const session = connect("http://127.0.0.1", { createConnection: () => wire });
-  const call = session.request({
-    ":method": "POST",
-    ":path": "/event_store.client.streams.Streams/Append",
-    "content-type": "application/grpc",
-    te: "trailers",
-  });
-  call.end(appendOf(stream));
+  const call = begin(session, "Append");
+  call.end(Buffer.concat(appendMessages(stream, [{ type: "Planted" }]).map(frame)));
   await once(call, "finish");
   session.destroy();
   return Buffer.concat(sent);

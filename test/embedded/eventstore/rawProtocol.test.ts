@@ -10,9 +10,9 @@ import { Metadata, status } from "@grpc/grpc-js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startEventStore } from "../../../src/embedded/eventStore.ts";
-import { beginAppend, nothing, readBy, structuredId } from "./otherClients.ts";
-import { bareClient, identifier } from "./rawRequests.ts";
-import { freshDirectory, freshStream, numbered, removeDirectory, storeUnderTest } from "./storeUnderTest.ts";
+import { beginAppend, readBy, structuredId } from "./otherClients.ts";
+import { bareClient, identifier, nothing } from "./rawRequests.ts";
+import { directoryOfTest, freshStream, numbered, startedStore, storeUnderTest } from "./storeUnderTest.ts";
 
 const under = storeUnderTest();
 
@@ -159,8 +159,7 @@ describe("the server", () => {
   });
 
   test("refuses an append that is still being sent when it stops, as one to be sent again", async () => {
-    const directory = freshDirectory();
-    onTestFinished(() => removeDirectory(directory));
+    const directory = directoryOfTest();
     const store = await startEventStore({ directory });
     const client = bareClient(store, services.StreamsClient);
     const stream = freshStream();
@@ -172,8 +171,7 @@ describe("the server", () => {
     await later.answer;
     await store.stop();
     expect(await answer).toMatchObject({ code: status.UNAVAILABLE, details: "Server Is Not Ready" });
-    const next = await startEventStore({ directory });
-    onTestFinished(() => next.stop());
+    const next = await startedStore({ directory });
     const [absent] = await readBy(bareClient(next, services.StreamsClient), stream);
     expect(absent?.hasStreamNotFound()).toBe(true);
   });

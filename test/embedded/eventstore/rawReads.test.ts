@@ -5,16 +5,8 @@ import streams from "@eventstore/db-client/generated/streams_pb.js";
 import { status } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
-import {
-  beginAppend,
-  nothing,
-  type ReadOptions,
-  readBy,
-  readRequest,
-  structuredId,
-  structuredIds,
-} from "./otherClients.ts";
-import { bareClient, uuid } from "./rawRequests.ts";
+import { beginAppend, readBy, structuredId, structuredIds } from "./otherClients.ts";
+import { bareClient, nothing, type ReadOptions, readRequest, uuid } from "./rawRequests.ts";
 import { freshStream, numbered, numberedUpTo, storeUnderTest } from "./storeUnderTest.ts";
 
 const under = storeUnderTest();

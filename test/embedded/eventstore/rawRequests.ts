@@ -12,6 +12,8 @@ import type { EmbeddedEventStore } from "../../../src/embedded/eventStore.ts";
  * Requests below the official client, for what that one cannot be made to send.
  */
 
+export const nothing = new shared.Empty();
+
 export const addressOf = ({ url }: EmbeddedEventStore): string => new URL(url.replace("esdb:", "http:")).host;
 
 export function bareClient<C extends Client>(
@@ -61,7 +63,7 @@ function fill<Message extends ProposedMessage>(message: Message, event: Proposed
 export function appendMessages(stream: string | Uint8Array, events: readonly Proposed[]) {
   const options = new streams.AppendReq.Options();
   options.setStreamIdentifier(identifier(stream));
-  options.setAny(new shared.Empty());
+  options.setAny(nothing);
   const first = new streams.AppendReq();
   first.setOptions(options);
   const proposals = events.map((event) => {
@@ -111,34 +113,32 @@ export const batchAppended = (client: StreamsClient, chunk: BatchAppendReq) =>
     call.write(chunk);
   });
 
-/** A read of a whole stream, forwards. */
-export function readOf(stream: string | Uint8Array) {
-  const options = new streams.ReadReq.Options.StreamOptions();
-  options.setStreamIdentifier(identifier(stream));
-  options.setStart(new shared.Empty());
+export type ReadOptions = InstanceType<typeof streams.ReadReq.Options>;
+
+/** A read of everything in a stream, or of all streams, as `change` makes it. */
+export function readRequest(stream: string | undefined, change: (options: ReadOptions) => void = () => {}) {
+  const options = new streams.ReadReq.Options();
+  if (stream === undefined) {
+    const all = new streams.ReadReq.Options.AllOptions();
+    all.setStart(nothing);
+    options.setAll(all);
+  } else {
+    const one = new streams.ReadReq.Options.StreamOptions();
+    one.setStreamIdentifier(identifier(stream));
+    one.setStart(nothing);
+    options.setStream(one);
+  }
+  const form = new streams.ReadReq.Options.UUIDOption();
+  form.setString(nothing);
+  options.setUuidOption(form);
+  options.setCount(String(Number.MAX_SAFE_INTEGER));
+  options.setNoFilter(nothing);
+  change(options);
   const request = new streams.ReadReq();
-  request.setOptions(readOptions((whole) => whole.setStream(options)));
+  request.setOptions(options);
   return request;
 }
 
 /** A subscription to all streams from the beginning. */
-export function subscriptionToAll() {
-  const all = new streams.ReadReq.Options.AllOptions();
-  all.setStart(new shared.Empty());
-  const request = new streams.ReadReq();
-  request.setOptions(
-    readOptions((whole) => whole.setAll(all).setSubscription(new streams.ReadReq.Options.SubscriptionOptions())),
-  );
-  return request;
-}
-
-function readOptions(complete: (options: InstanceType<typeof streams.ReadReq.Options>) => void) {
-  const options = new streams.ReadReq.Options();
-  const inText = new streams.ReadReq.Options.UUIDOption();
-  inText.setString(new shared.Empty());
-  options.setUuidOption(inText);
-  options.setNoFilter(new shared.Empty());
-  options.setCount(String(Number.MAX_SAFE_INTEGER));
-  complete(options);
-  return options;
-}
+export const subscriptionToAll = () =>
+  readRequest(undefined, (options) => options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions()));

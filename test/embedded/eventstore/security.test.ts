@@ -1,33 +1,18 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { EventStoreDBClient, StreamNotFoundError } from "@eventstore/db-client";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { type EventStoreOptions, startEventStore } from "../../../src/embedded/eventStore.ts";
+import { type EventStoreDBClient, StreamNotFoundError } from "@eventstore/db-client";
+import { describe, expect, test } from "vitest";
+import { startEventStore } from "../../../src/embedded/eventStore.ts";
 import { openCertificate } from "../../../src/embedded/eventstore/certificate.ts";
 import { attemptToAppend, type Ending } from "./rawConnections.ts";
 import { spawnStore, urlIn } from "./spawnedStore.ts";
-import { freshDirectory, freshStream, numbered, removeDirectory } from "./storeUnderTest.ts";
+import { clientAt, directoryOfTest, freshStream, numbered, portOf, soon, startedStore } from "./storeUnderTest.ts";
 
-const soon = { timeout: 20_000, interval: 20 };
 const isLinux = process.platform === "linux";
 /** Only root can be somebody else. */
 const canBeOthers = isLinux && process.getuid?.() === 0;
 const nobody = 65_534;
 const dayMs = 86_400_000;
-
-const directoryOfTest = (): string => {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
-  return directory;
-};
-
-const clientAt = (url: string): EventStoreDBClient => {
-  const client = EventStoreDBClient.connectionString(url);
-  onTestFinished(() => client.dispose());
-  return client;
-};
-
-const portIn = (url: string): number => Number(/:(\d+)\?/.exec(url)?.[1]);
 
 const typesIn = async (client: EventStoreDBClient, stream: string): Promise<string[]> => {
   const types: string[] = [];
@@ -39,16 +24,10 @@ const typesIn = async (client: EventStoreDBClient, stream: string): Promise<stri
   return types;
 };
 
-const started = async (options: EventStoreOptions) => {
-  const store = await startEventStore(options);
-  onTestFinished(() => store.stop());
-  return store;
-};
-
 const spawned = async (mode: "--same-user" | "--insecure", ids: { uid?: number; gid?: number } = {}) => {
   const store = spawnStore(["--memory", "--port", "0", mode], ids);
   const url = urlIn(await store.ready);
-  return { store, client: clientAt(url), port: portIn(url) };
+  return { store, client: clientAt(url), port: portOf({ url }) };
 };
 
 /** Those of Java and .NET speak IPv4 by sockets that could speak IPv6 as well. */
@@ -87,7 +66,7 @@ describe.runIf(isLinux)("a store for the same user", () => {
   });
 
   test("serves a hundred clients that come at once", async () => {
-    const { url } = await started({ memory: true, access: "same-user" });
+    const { url } = await startedStore({ memory: true, access: "same-user" });
     // gRPC shares one connection between clients that are configured alike.
     const urls = Array.from({ length: 100 }, (_, n) => `${url}&keepAliveInterval=${20_000 + n}`);
     await Promise.all(urls.map((each) => clientAt(each).appendToStream("crowd", numbered(1))));
@@ -107,7 +86,7 @@ describe("a store with TLS", () => {
     ["by the name localhost", (url: string) => url.replace("@127.0.0.1:", "@localhost:")],
     ["by way of its gossip", (url: string) => url.replace("esdb:", "esdb+discover:")],
   ])("serves the official client %s", async (_, changed) => {
-    const { url } = await started({ memory: true, access: "tls" });
+    const { url } = await startedStore({ memory: true, access: "tls" });
     const client = clientAt(changed(url));
     await client.appendToStream("sealed", numbered(1));
     await client.appendToStream("sealed", numbered(2), { batchAppendSize: 1 });
@@ -122,7 +101,7 @@ describe("a store with TLS", () => {
     ["with another name", (url: string) => url.replace("//admin:", "//ops:")],
     ["with the password cut off", (url: string) => url.replace(/.@/, "@")],
   ])("refuses every use %s", async (_, changed) => {
-    const { url } = await started({ memory: true, access: "tls" });
+    const { url } = await startedStore({ memory: true, access: "tls" });
     const stranger = clientAt(changed(url));
     const denied = { type: "access-denied" };
     await expect(stranger.appendToStream("sealed", numbered(1))).rejects.toMatchObject(denied);
@@ -141,8 +120,8 @@ describe("a store with TLS", () => {
   });
 
   test("serves nobody in clear", async () => {
-    const { url } = await started({ memory: true, access: "tls" });
-    const client = clientAt(`esdb://127.0.0.1:${portIn(url)}?tls=false`);
+    const { url } = await startedStore({ memory: true, access: "tls" });
+    const client = clientAt(`esdb://127.0.0.1:${portOf({ url })}?tls=false`);
     await expect(client.tombstoneStream("sealed")).rejects.toThrow(/UNAVAILABLE/);
   });
 
@@ -150,7 +129,7 @@ describe("a store with TLS", () => {
     const directory = directoryOfTest();
     const first = await startEventStore({ directory, access: "tls" });
     await first.stop();
-    const { url } = await started({ directory, access: "tls", port: portIn(first.url) });
+    const { url } = await startedStore({ directory, access: "tls", port: portOf(first) });
     expect(url).toBe(first.url);
     const folder = join(directory, "tls");
     expect(readdirSync(folder).sort()).toEqual(["certificate.pem", "key.pem", "password"]);
@@ -161,7 +140,7 @@ describe("a store with TLS", () => {
   test("takes the credentials that it is given, whatever characters they have, and keeps none", async () => {
     const directory = directoryOfTest();
     const credentials = { username: "ops@example", password: "p@ss:w/%&?€" };
-    const { url } = await started({ directory, access: "tls", credentials });
+    const { url } = await startedStore({ directory, access: "tls", credentials });
     const client = clientAt(url);
     await client.appendToStream("sealed", numbered(1));
     await client.appendToStream("sealed", numbered(2), { credentials });
@@ -178,7 +157,7 @@ describe("a store with TLS", () => {
 
   test.runIf(isLinux)("says no secret where others may look: arguments, environment", async () => {
     const credentials = { username: "ops", password: "planted-secret" };
-    const { pid } = await started({ memory: true, access: "tls", credentials });
+    const { pid } = await startedStore({ memory: true, access: "tls", credentials });
     for (const file of ["cmdline", "environ"])
       expect(readFileSync(`/proc/${pid}/${file}`, "utf8")).not.toContain(credentials.password);
   });
@@ -195,7 +174,7 @@ describe("a store with TLS", () => {
     const password = readFileSync(join(folder, "password"), "utf8");
     await spoil(folder);
     const spoilt = readFileSync(file, "utf8");
-    const { url } = await started({ directory, access: "tls" });
+    const { url } = await startedStore({ directory, access: "tls" });
     expect(readFileSync(file, "utf8")).not.toBe(spoilt);
     expect(url).toContain(`:${password}@`);
     await clientAt(url).appendToStream(freshStream(), numbered(1));

@@ -3,13 +3,33 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EventStoreDBClient } from "@eventstore/db-client";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { type EmbeddedEventStore, startEventStore } from "../../../src/embedded/eventStore.ts";
+import { type EmbeddedEventStore, type EventStoreOptions, startEventStore } from "../../../src/embedded/eventStore.ts";
 
 export { type Numbered, numbered, numberedUpTo, numbersOf } from "../../eventstore/contract/numbered.ts";
 
 export const freshDirectory = (): string => mkdtempSync(join(tmpdir(), "everfold-eventstore-"));
 
 export const removeDirectory = (directory: string): void => rmSync(directory, { recursive: true, force: true });
+
+/** For `expect.poll`: what is bound to happen, bounded far above what it takes. */
+export const soon = { timeout: 20_000, interval: 10 };
+
+/** A folder that is removed with the test. */
+export function directoryOfTest(): string {
+  const directory = freshDirectory();
+  onTestFinished(() => removeDirectory(directory));
+  return directory;
+}
+
+/** A store that is stopped with the test. */
+export async function startedStore(options: EventStoreOptions): Promise<EmbeddedEventStore> {
+  const store = await startEventStore(options);
+  onTestFinished(() => store.stop());
+  return store;
+}
+
+export const portOf = ({ url }: Pick<EmbeddedEventStore, "url">): number =>
+  Number(new URL(url.replace("esdb:", "http:")).port);
 
 /** One store in its own folder for all tests of a file, and a client of it. */
 export function storeUnderTest() {
@@ -36,8 +56,10 @@ export function storeUnderTest() {
   };
 }
 
+export const clientOf = ({ url }: EmbeddedEventStore): EventStoreDBClient => clientAt(url);
+
 /** A client that is let go of with the test. */
-export function clientOf({ url }: EmbeddedEventStore): EventStoreDBClient {
+export function clientAt(url: string): EventStoreDBClient {
   const client = EventStoreDBClient.connectionString(url);
   onTestFinished(() => client.dispose());
   return client;

@@ -1,11 +1,9 @@
 import { NO_STREAM, START, StreamDeletedError, streamNameFilter } from "@eventstore/db-client";
 import { expect, onTestFinished, test } from "vitest";
-import { freshStream, type Numbered, numbered, numbersOf, storeUnderTest } from "./storeUnderTest.ts";
+import { freshStream, type Numbered, numbered, numbersOf, soon, storeUnderTest } from "./storeUnderTest.ts";
 
 /* What this store promises beyond what its clients may expect of any. */
 const under = storeUnderTest();
-
-const soon = { timeout: 20_000, interval: 5 };
 
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 

@@ -1,9 +1,7 @@
 import type { AllStreamSubscription } from "@eventstore/db-client";
 import { expect } from "vitest";
+import { soon } from "../storeUnderTest.ts";
 import type { NodeUnderTest } from "./nodeUnderTest.ts";
-
-/** A bound for what never comes, far above what anything takes. */
-const soon = { timeout: 10_000, interval: 5 };
 
 type Follower = {
   /** Ends once the event with this id has come, and gives the ids of all that came. */

@@ -17,7 +17,7 @@ import {
 } from "@eventstore/db-client";
 import { expect } from "vitest";
 import { startEventStore } from "../../../../src/embedded/eventStore.ts";
-import { freshDirectory, removeDirectory } from "../storeUnderTest.ts";
+import { freshDirectory, portOf, removeDirectory } from "../storeUnderTest.ts";
 import {
   type Answer,
   type Expected,
@@ -82,7 +82,7 @@ export async function startNode() {
     },
 
     async restart(how: "killed" | "stopped"): Promise<void> {
-      const port = Number(new URL(store.url.replace("esdb:", "http:")).port);
+      const port = portOf(store);
       if (how === "killed") {
         process.kill(store.pid, "SIGKILL");
         await died.promise;

@@ -6,10 +6,9 @@ import {
   persistentSubscriptionToStreamSettingsFromDefaults as streamSettings,
 } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
-import { clientOf, freshStream, numberedUpTo, storeUnderTest } from "../storeUnderTest.ts";
+import { clientOf, freshStream, numberedUpTo, soon, storeUnderTest } from "../storeUnderTest.ts";
 import { consumeStream, leaveUnanswered, numberOf } from "./consumer.ts";
 
-const soon = { timeout: 20_000, interval: 20 };
 const under = storeUnderTest();
 
 describe("a group", () => {

@@ -6,26 +6,13 @@ import {
   streamNameFilter,
   persistentSubscriptionToStreamSettingsFromDefaults as streamSettings,
 } from "@eventstore/db-client";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { type EmbeddedEventStore, startEventStore } from "../../../../src/embedded/eventStore.ts";
-import { clientOf, freshDirectory, numbered, numberedUpTo, removeDirectory } from "../storeUnderTest.ts";
+import { describe, expect, test } from "vitest";
+import type { EmbeddedEventStore } from "../../../../src/embedded/eventStore.ts";
+import { clientOf, directoryOfTest, numbered, numberedUpTo, soon, startedStore } from "../storeUnderTest.ts";
 import { acknowledge, consumeAll, consumeStream, leaveUnanswered, numberOf, park } from "./consumer.ts";
 
-const soon = { timeout: 20_000, interval: 20 };
 const everyMessage = { checkPointLowerBound: 1, checkPointUpperBound: 1 };
 const neverCheckpointed = { checkPointAfter: 0 };
-
-const directoryOfTest = (): string => {
-  const directory = freshDirectory();
-  onTestFinished(() => removeDirectory(directory));
-  return directory;
-};
-
-const startOn = async (directory: string): Promise<EmbeddedEventStore> => {
-  const store = await startEventStore({ directory });
-  onTestFinished(() => store.stop());
-  return store;
-};
 
 /** Kills the process that serves, and waits for the one that takes its place. */
 const kill = async (store: EmbeddedEventStore): Promise<void> => {
@@ -46,7 +33,7 @@ const parkedOf = async (client: EventStoreDBClient, stream: string, group: strin
 describe("after an orderly restart", () => {
   test("each group is there with its settings and its filter, and a deleted one is not", async () => {
     const directory = directoryOfTest();
-    const first = await startOn(directory);
+    const first = await startedStore({ directory });
     const client = clientOf(first);
     const strange = streamSettings({ startFrom: 7n, maxSubscriberCount: 3, consumerStrategyName: "Pinned" });
     await client.createPersistentSubscriptionToStream("order", "billing", strange);
@@ -57,7 +44,7 @@ describe("after an orderly restart", () => {
     const before = await client.listAllPersistentSubscriptions();
     await first.stop();
 
-    const again = clientOf(await startOn(directory));
+    const again = clientOf(await startedStore({ directory }));
     const after = await again.listAllPersistentSubscriptions();
     expect(after.map(({ settings }) => settings)).toEqual(before.map(({ settings }) => settings));
     expect(after.map(({ groupName }) => groupName)).toEqual(["billing", "audit"]);
@@ -69,7 +56,7 @@ describe("after an orderly restart", () => {
 
   test("a group goes on after its checkpoint, and keeps what it parked", async () => {
     const directory = directoryOfTest();
-    const first = await startOn(directory);
+    const first = await startedStore({ directory });
     const client = clientOf(first);
     await client.appendToStream("order", numberedUpTo(6));
     await client.createPersistentSubscriptionToStream(
@@ -84,7 +71,7 @@ describe("after an orderly restart", () => {
     await expect.poll(() => checkpointOf(client, "order", "g"), soon).toBe(3n);
     await first.stop();
 
-    const again = clientOf(await startOn(directory));
+    const again = clientOf(await startedStore({ directory }));
     expect(await parkedOf(again, "order", "g")).toBe(1n);
     expect(await checkpointOf(again, "order", "g")).toBe(3n);
     const consumer = consumeStream(again, "order", "g");
@@ -96,7 +83,7 @@ describe("after an orderly restart", () => {
 
 describe("when the process is killed", () => {
   test("a group that begins at the end is given what was appended before anybody read from it", async () => {
-    const store = await startOn(directoryOfTest());
+    const store = await startedStore({ directory: directoryOfTest() });
     const client = clientOf(store);
     await client.appendToStream("order", numberedUpTo(3));
     await client.createPersistentSubscriptionToStream("order", "g", streamSettings({ startFrom: END }));
@@ -110,7 +97,7 @@ describe("when the process is killed", () => {
   });
 
   test("what was in flight or acknowledged without a checkpoint comes again", async () => {
-    const store = await startOn(directoryOfTest());
+    const store = await startedStore({ directory: directoryOfTest() });
     const client = clientOf(store);
     await client.appendToStream("order", numberedUpTo(5));
     const settings = streamSettings({ startFrom: START, ...neverCheckpointed });
@@ -126,7 +113,7 @@ describe("when the process is killed", () => {
   });
 
   test("replayed messages that were not acknowledged are replayed further", async () => {
-    const store = await startOn(directoryOfTest());
+    const store = await startedStore({ directory: directoryOfTest() });
     const client = clientOf(store);
     await client.appendToStream("order", numberedUpTo(8));
     await client.createPersistentSubscriptionToStream(
@@ -154,7 +141,7 @@ describe("when the process is killed", () => {
   });
 
   test("again and again under load, each event is acknowledged or parked in the end", async () => {
-    const store = await startOn(directoryOfTest());
+    const store = await startedStore({ directory: directoryOfTest() });
     const setUp = clientOf(store);
     const total = 400;
     await setUp.appendToStream("order", numberedUpTo(total));
