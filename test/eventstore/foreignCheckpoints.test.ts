@@ -53,7 +53,7 @@ test("DR-12: a store that ends with events of its own is still the one its check
   await refuseForeign(store, [checkpoint(last.position + 1n, last)]);
 });
 
-test("DR-12: a store that lacks the last event is refused, whether it ends before it or has another one there", async () => {
+test("DR-12: a store that lacks the last event is refused, whether it ends before or has another there", async () => {
   const last = await written();
   const lost = { ...last, revision: 1n, id: randomUUID(), position: last.position + 1n };
   const refusal = "does not have that event there";

@@ -89,7 +89,7 @@ test("of the appends that one caller begins and does not finish, a hundred are k
   await once(call, "end");
 });
 
-test("a caller far ahead of the disk is listened to no further until it is caught up with, and loses nothing", async () => {
+test("a caller far ahead of the disk is listened to no further until that catches up, and loses nothing", async () => {
   const appends = 200;
   const client = bareClient(under.store, StreamsClient);
   const call = client.batchAppend();

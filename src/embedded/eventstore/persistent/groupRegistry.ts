@@ -38,27 +38,17 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
   const store = createConfigStore(services, configs);
   for (const config of store.load()) entries.set(groupKey(config), { config, group: undefined, settled: undefined });
 
-  const find = (name: GroupName): Entry | undefined => {
-    const entry = entries.get(groupKey(name));
-    // The keys of two groups may look alike when a name has the colons that separate its parts.
-    return entry?.config.source === name.source ? entry : undefined;
-  };
-
   const entryOf = (name: GroupName): Entry => {
-    const entry = find(name);
+    const entry = entryNamed(name, entries);
     if (entry === undefined) throw groupDoesNotExist(name);
     return entry;
   };
 
-  /** Writes are decided in the order they come in: when one of nothing is, or is refused, so are all before it. */
-  const everythingDecided = (): Promise<unknown> =>
-    services.writer.write({ kind: "append", stream: configStream, expected: "any", events: [] }).catch(() => {});
-
   const settledEntry = async (name: GroupName): Promise<Entry | undefined> => {
-    const entry = find(name);
+    const entry = entryNamed(name, entries);
     const settled = entry?.settled;
     await settled;
-    return find(name) === entry && entry?.settled === settled ? entry : settledEntry(name);
+    return entryNamed(name, entries) === entry && entry?.settled === settled ? entry : settledEntry(name);
   };
 
   const halt = (entry: Entry): void => {
@@ -66,7 +56,7 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
     ticker.remove(entry.group);
     entry.group.stop();
     entry.group = undefined;
-    entry.settled = everythingDecided();
+    entry.settled = everythingDecided(services);
   };
 
   /** Takes the change back when it cannot be stored. */
@@ -95,7 +85,7 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
       ticker.add(group, group.tick);
       return group;
     },
-    put: (config) => change(groupKey(config), { config, group: undefined, settled: everythingDecided() }),
+    put: (config) => change(groupKey(config), { config, group: undefined, settled: everythingDecided(services) }),
     remove: (name) => change(groupKey(name), undefined),
     halt: (name) => halt(entryOf(name)),
     stop: () => {
@@ -104,3 +94,13 @@ export function createGroupRegistry(services: GroupServices): GroupRegistry {
     },
   };
 }
+
+function entryNamed(name: GroupName, entries: ReadonlyMap<string, Entry>): Entry | undefined {
+  const entry = entries.get(groupKey(name));
+  // The keys of two groups may look alike when a name has the colons that separate its parts.
+  return entry?.config.source === name.source ? entry : undefined;
+}
+
+/** Resolves when all writes so far are answered: that happens in order, and a write of nothing comes last. */
+const everythingDecided = ({ writer }: GroupServices): Promise<unknown> =>
+  writer.write({ kind: "append", stream: configStream, expected: "any", events: [] }).catch(() => {});

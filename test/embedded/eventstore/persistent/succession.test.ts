@@ -55,7 +55,7 @@ test("a group that is made anew while the former one is being deleted begins at 
   await expectAllOf(stream);
 });
 
-test("the checkpoint of a deleted group is none of the next one's, also when its stream is no longer deleted", async () => {
+test("the checkpoint of a deleted group is none of the next one's, even if its stream was made again", async () => {
   const { client } = under;
   const stream = await groupAfter(acknowledge);
   await client.deletePersistentSubscriptionToStream(stream, group);
