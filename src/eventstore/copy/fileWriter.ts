@@ -46,8 +46,10 @@ export const fileWriter = async (path: string): Promise<FileWriter> => {
   if (last === undefined) await file.truncate();
 
   const flush = async (): Promise<void> => {
-    await file.write(waiting);
+    const lines = waiting;
+    // What a full disk took a part of is not written again behind it: it is cut off by who goes on.
     waiting = "";
+    await file.appendFile(lines);
   };
   return {
     last,

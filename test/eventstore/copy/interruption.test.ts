@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -69,6 +69,27 @@ test("an export that is killed goes on, and its file is the same as one that was
   expect(Buffer.compare(await readFile(file), await readFile(whole))).toBe(0);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 });
+
+test.runIf(process.platform === "linux").for([
+  ["at its last line", (size: number) => size - 1],
+  ["in the middle", (size: number) => Math.floor(size / 2)],
+] as const)(
+  "an export whose file may not grow any more %s says so, and goes on when it may",
+  async ([where, limitOf]) => {
+    const file = join(directory, `full ${where}.ndjson`);
+    const args = ["--from", source.server.url, "--to", file];
+    const child = commandLine("Export", ...args);
+    const { size } = await stat(whole);
+    execFileSync("prlimit", ["--pid", String(child.pid), `--fsize=${limitOf(size)}:`]);
+    const { code, output } = await ended(child);
+    expect(code).toBe(2);
+    expect(output).toContain("EFBIG");
+    await expect(stat(file)).rejects.toThrow("ENOENT");
+
+    expect(await ended(commandLine("Export", ...args))).toMatchObject({ code: 0 });
+    expect(Buffer.compare(await readFile(file), await readFile(whole))).toBe(0);
+  },
+);
 
 test("an import that is killed again and again goes on, and the target ends as the source is", async () => {
   const target = await freshTarget();
