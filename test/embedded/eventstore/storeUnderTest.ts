@@ -5,7 +5,7 @@ import { EventStoreDBClient } from "@eventstore/db-client";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { type EmbeddedEventStore, type EventStoreOptions, startEventStore } from "../../../src/embedded/eventStore.ts";
 
-export { type Numbered, numbered, numberedUpTo, numbersOf } from "../../eventstore/contract/numbered.ts";
+export { type Numbered, numbered, numberedUpTo, numberIn, numbersOf } from "../../eventstore/contract/numbered.ts";
 
 export const freshDirectory = (): string => mkdtempSync(join(tmpdir(), "everfold-eventstore-"));
 

@@ -1,45 +1,38 @@
-import type { EventStoreDBClient, PersistentSubscriptionToStream, ResolvedEvent } from "@eventstore/db-client";
-import { onTestFinished } from "vitest";
+import type {
+  EventStoreDBClient,
+  PersistentSubscriptionToAll,
+  PersistentSubscriptionToStream,
+  ResolvedEvent,
+} from "@eventstore/db-client";
+import {
+  type Answer,
+  acknowledge,
+  type Consumer,
+  consumerOf,
+} from "../../../eventstore/contract/persistent/consumer.ts";
+import { numberIn } from "../storeUnderTest.ts";
 
-type Delivery = ResolvedEvent & { readonly retryCount: number };
+export { acknowledge, leaveUnanswered } from "../../../eventstore/contract/persistent/consumer.ts";
 
-type Subscription = Pick<PersistentSubscriptionToStream, "ack" | "nack" | "unsubscribe"> & NodeJS.EventEmitter;
-
-type Answer = (subscription: Subscription, delivery: Delivery) => Promise<void>;
-
-export const acknowledge: Answer = (subscription, delivery) => subscription.ack(delivery);
 export const park: Answer = (subscription, delivery) => subscription.nack("park", "broken", delivery);
-export const leaveUnanswered: Answer = async () => {};
 
-export const numberOf = ({ event }: ResolvedEvent): number => {
-  const data: unknown = event?.data;
-  return typeof data === "object" && data !== null && "n" in data && typeof data.n === "number" ? data.n : -1;
-};
+export const numberOf = ({ event }: ResolvedEvent): number => numberIn(event) ?? -1;
 
-type Consumer = {
-  /** Of the events it was given, in order. */
-  readonly numbers: number[];
-  readonly deliveries: Delivery[];
+type MortalConsumer = Pick<Consumer, "numbers" | "deliveries"> & {
   /** Resolves when its connection broke or the group let it go. */
   readonly ended: Promise<Error>;
   leave(): Promise<void>;
 };
 
-function consume(subscription: Subscription, answer: Answer): Consumer {
-  const deliveries: Delivery[] = [];
-  const numbers: number[] = [];
+function consume(
+  subscription: PersistentSubscriptionToStream | PersistentSubscriptionToAll,
+  answer: Answer,
+): MortalConsumer {
   const ended = new Promise<Error>((resolve) => {
     subscription.on("error", resolve);
   });
-  subscription.on("data", (delivery: Delivery) => {
-    deliveries.push(delivery);
-    numbers.push(numberOf(delivery));
-    // An answer that no longer finds its server is given again when the message is.
-    answer(subscription, delivery).catch(() => {});
-  });
-  const leave = () => subscription.unsubscribe();
-  onTestFinished(leave);
-  return { numbers, deliveries, ended, leave };
+  const { numbers, deliveries } = consumerOf(subscription, answer);
+  return { numbers, deliveries, ended, leave: () => subscription.unsubscribe() };
 }
 
 export const consumeStream = (
@@ -48,7 +41,7 @@ export const consumeStream = (
   group: string,
   answer: Answer = acknowledge,
   bufferSize = 10,
-): Consumer => consume(client.subscribeToPersistentSubscriptionToStream(stream, group, { bufferSize }), answer);
+): MortalConsumer => consume(client.subscribeToPersistentSubscriptionToStream(stream, group, { bufferSize }), answer);
 
-export const consumeAll = (client: EventStoreDBClient, group: string, answer: Answer = acknowledge): Consumer =>
+export const consumeAll = (client: EventStoreDBClient, group: string, answer: Answer = acknowledge): MortalConsumer =>
   consume(client.subscribeToPersistentSubscriptionToAll(group), answer);
