@@ -27,7 +27,9 @@ export function createLinkResolver(log: Log, metadata: StreamMetadata, now: () =
     const retention = metadata.retention(stream);
     if (revision < firstVisible(retention, log.head(stream).revision)) return undefined;
     const event = log.eventAt(stream, revision);
-    const isExpired = event !== undefined && event.createdMs < now() - (retention.maxAgeMs ?? Number.POSITIVE_INFINITY);
+    // A link may point ahead, at what is written and may still be lost.
+    if (event === undefined || event.position > log.lastPosition) return undefined;
+    const isExpired = event.createdMs < now() - (retention.maxAgeMs ?? Number.POSITIVE_INFINITY);
     return isExpired ? undefined : event;
   }
 }
