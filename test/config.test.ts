@@ -38,6 +38,31 @@ describe("the settings", () => {
     expect(readConfig(example)).toEqual(readConfig({}));
   });
 
+  it("that compose.yaml gives Everfold are ones that it takes, once the passwords are filled in", async () => {
+    const compose = await readFile(join(import.meta.dirname, "../compose.yaml"), "utf8");
+    const [, environment = ""] = /^ {2}everfold:\n[\s\S]*?^ {4}environment:\n([\s\S]*?)^ {4}\w/m.exec(compose) ?? [];
+    const folded = environment.replaceAll(/>-\n\s+/g, "");
+    const secrets = [
+      ["ENCRYPTION_MASTER_KEY", "07".repeat(32)],
+      ["EVENTSTORE_PASSWORD", "secret"],
+      ["POSTGRES_PASSWORD", "secret"],
+    ] as const;
+    const filled = secrets.reduce(
+      (text, [name, value]) => text.replaceAll(new RegExp(`\\$\\{${name}[^}]*\\}`, "g"), value),
+      folded,
+    );
+    const settings = Object.fromEntries(
+      [...filled.matchAll(/^ {6}(\w+): "?([^"\n]*)"?$/gm)].map(([, name = "", value = ""]) => [name, value]),
+    );
+    delete settings["NPM_CONFIG_INCLUDE"];
+    expect(Object.keys(settings).filter((name) => !variables.some((known) => known === name))).toEqual([]);
+    expect(readConfig(settings)).toMatchObject({
+      HOST: "0.0.0.0",
+      EVENTSTORE_URL: "esdb://admin:secret@node1:2113,node2:2113,node3:2113?tls=true&tlsCAFile=/trust/ca.crt",
+      DATABASE_URL: "postgres://everfold:secret@postgres:5432/everfold",
+    });
+  });
+
   it("take durations, lists and keys in the forms people write them in", () => {
     const key = Buffer.alloc(32, 7);
     const read = readConfig({
