@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
 /** Remembers beside the database how far it has come, so that a loss that leaves it sound is noticed nonetheless. */
@@ -53,6 +53,9 @@ export function lossIn(database: DatabaseSync, databaseFile: string): string | u
  * earlier, and a writer would take over what is left of it; a reader leaves all as it is, so that it can be saved.
  */
 export function lossUnopened(databaseFile: string): string | undefined {
+  const index = `${databaseFile}-shm`;
+  // Another program may have the database open by it, and without it would no longer see what others write.
+  const wasThere = existsSync(index);
   try {
     using reader = new DatabaseSync(databaseFile, { readOnly: true });
     return lossIn(reader, databaseFile);
@@ -61,7 +64,7 @@ export function lossUnopened(databaseFile: string): string | undefined {
     return undefined;
   } finally {
     // Whoever serves the database holds it alone, and so keeps no such index of its log. The log itself may be theirs.
-    rmSync(`${databaseFile}-shm`, { force: true });
+    if (!wasThere) rmSync(index, { force: true });
   }
 }
 
