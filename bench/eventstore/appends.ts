@@ -9,7 +9,7 @@ export type AppendLoad = {
   readonly appends: number;
 };
 
-export type Appended = { readonly eventsPerSecond: number; readonly events: number };
+type Appended = { readonly eventsPerSecond: number; readonly events: number };
 
 /** A small event, so that what is measured is the store and not the making of JSON. */
 export const debit = (number: number) => ({

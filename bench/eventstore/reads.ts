@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { END, type EventStoreDBClient, jsonEvent, START } from "@eventstore/db-client";
 import { debit } from "./appends.ts";
 
-export type Read = { readonly eventsPerSecond: number; readonly events: number };
+type Read = { readonly eventsPerSecond: number; readonly events: number };
 
 const timed = async (count: () => Promise<number>): Promise<Read> => {
   const begun = performance.now();

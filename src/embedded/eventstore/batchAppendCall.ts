@@ -2,6 +2,7 @@ import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { type CompleteBatch, createBatchAssembly, refusalOf } from "./batchAssembly.ts";
 import type { BatchChunk } from "./batchChunk.ts";
 import { batchAppended, batchRefused } from "./batchResponses.ts";
+import type { Finish } from "./callGuard.ts";
 import { createOutgoing } from "./outgoing.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteOutcome } from "./writes.ts";
@@ -17,16 +18,17 @@ type BatchAppendCall = ServerDuplexStream<BatchChunk, Buffer>;
  * wrong with one ends the stream, because the client would fail all of them.
  */
 export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number, onFailure: (error: unknown) => void) {
-  return (call: BatchAppendCall): void => {
+  return (call: BatchAppendCall, beforeEnd: (finish: Finish) => void): void => {
     const outgoing = createOutgoing(call);
     let undecided = 0;
     let undecidedBytes = 0;
     let isUnread = false;
     let isEnded = false;
+    let finishing: PromiseWithResolvers<void> | undefined;
 
     // Nothing more is taken from a caller who leaves its answers lying, or who is far ahead of the disk.
     const regulate = () => {
-      const isTooMuch = isUnread || undecidedBytes > undecidedBytesMax;
+      const isTooMuch = isUnread || undecidedBytes > undecidedBytesMax || finishing !== undefined;
       if (isTooMuch && !call.isPaused()) call.pause();
       else if (!isTooMuch && call.isPaused()) call.resume();
     };
@@ -43,7 +45,9 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
     };
 
     const endWhenAnswered = () => {
-      if (isEnded && undecided === 0) call.end();
+      if (undecided > 0) return;
+      finishing?.resolve();
+      if (isEnded) call.end();
     };
 
     const write = async (batch: CompleteBatch) => {
@@ -66,6 +70,12 @@ export function createBatchAppendHandler(writer: Writer, maxAppendBytes: number,
     const assembly = createBatchAssembly(maxAppendBytes, {
       complete: write,
       refused: (address, refusal) => answer(batchRefused(address, refusal)),
+    });
+    beforeEnd(() => {
+      finishing ??= Promise.withResolvers();
+      regulate();
+      endWhenAnswered();
+      return finishing.promise;
     });
     call.on("data", assembly.receive);
     call.on("end", () => {

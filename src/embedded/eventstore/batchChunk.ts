@@ -29,7 +29,7 @@ export type BatchChunk = {
 /** As it was sent, to be sent back, and what it says. */
 type Id = { readonly encoded: Buffer; readonly text: string };
 
-export type BatchOptions = {
+type BatchOptions = {
   /** The `StreamIdentifier` as it was sent. */
   readonly streamIdentifier: Buffer | undefined;
   readonly streamName: Uint8Array;

@@ -17,22 +17,26 @@ type CallGuard = {
   streaming<Request, Response>(
     handler: (call: ServerWritableStream<Request, Response>) => Promise<void>,
   ): handleServerStreamingCall<Request, Response>;
+  /** What a handler gives to `beforeEnd` is called and awaited when the server is to end the call. */
   duplex<Request, Response>(
-    handler: (call: ServerDuplexStream<Request, Response>) => void,
+    handler: (call: ServerDuplexStream<Request, Response>, beforeEnd: (finish: Finish) => void) => void,
   ): handleBidiStreamingCall<Request, Response>;
   /**
    * Admits nothing new and ends the calls that would last for ever or are still being sent, so that clients reconnect
-   * elsewhere or later. Requests that were received whole are still answered.
+   * elsewhere or later. Requests that were received whole are still answered; resolves when all that last have ended.
    */
-  shutDown(): void;
+  shutDown(): Promise<void>;
 };
+
+/** Takes no further requests, and resolves when those that were taken are answered. */
+export type Finish = () => Promise<void>;
 
 type Destroyable = { destroy(error: Error): unknown; once(event: string, listener: () => void): unknown };
 type Lasting = { emit(event: "error", error: Error): boolean; once(event: string, listener: () => void): unknown };
 
 /** Turns what a handler throws into a status of its own call, so that no call can take another one with it. */
 export function createCallGuard(onFailure: (error: unknown) => void): CallGuard {
-  const lasting = new Set<Lasting>();
+  const lasting = new Map<Lasting, Finish | undefined>();
   const receiving = new Set<Destroyable>();
   let isShutDown = false;
 
@@ -43,7 +47,7 @@ export function createCallGuard(onFailure: (error: unknown) => void): CallGuard 
   };
 
   const track = (call: Lasting) => {
-    lasting.add(call);
+    lasting.set(call, undefined);
     for (const event of ["finish", "cancelled", "close"]) call.once(event, () => lasting.delete(call));
   };
 
@@ -81,12 +85,16 @@ export function createCallGuard(onFailure: (error: unknown) => void): CallGuard 
     duplex: (handler) => (call) => {
       if (isShutDown) return void call.emit("error", shuttingDown());
       track(call);
-      handler(call);
+      handler(call, (finish) => lasting.set(call, finish));
     },
-    shutDown: () => {
+    shutDown: async () => {
       isShutDown = true;
       for (const call of receiving) call.destroy(shuttingDown());
-      for (const call of lasting) call.emit("error", shuttingDown());
+      const ending = [...lasting].map(async ([call, finish]) => {
+        await finish?.();
+        call.emit("error", shuttingDown());
+      });
+      await Promise.all(ending);
     },
   };
 }

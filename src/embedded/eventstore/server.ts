@@ -93,9 +93,10 @@ export async function startServer(options: ServerOptions): Promise<EventStoreSer
     await admitTo(server, listener, access);
 
     const stop = async () => {
-      guard.shutDown();
+      const callsEnded = guard.shutDown();
       groups.stop();
       const ended = listener.close();
+      await callsEnded;
       await writer.settled();
       await farewell(server, ended);
       // What was taken in until the connections ended is still written, but by now nobody waits for the answer.
