@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
-import { accessModes } from "./embedded/eventstore/accessMode.ts";
+import { accessModes } from "./embedded/eventstore/access/accessMode.ts";
 
 const integer = (least: number, most: number) =>
   z

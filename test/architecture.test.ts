@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { aggregates } from "../src/domain/aggregates.ts";
 import {
   bounded,
+  eventStoreLayers,
   importDirection,
   noAssertions,
   noComposedSql,
@@ -30,6 +31,10 @@ describe("the tree", () => {
 
   test("contexts of the domain do not know each other", () => {
     expect(separateContexts(source)).toEqual([]);
+  });
+
+  test("the embedded event store is layered: storage, streams, protocol, persistent subscriptions", () => {
+    expect(eventStoreLayers(source)).toEqual([]);
   });
 
   test("the store's client, fastify and pg are used at home only, and the core is pure", () => {
@@ -103,6 +108,16 @@ describe("a breach is found", () => {
       "src/http/billing.ts": 'import { z } from "zod";\nimport { DebitCredits } from "../commands/billing.ts";',
     };
     expect(breaches(importDirection, allowed)).toEqual([]);
+  });
+
+  test("when the event store's storage knows what is built on it", () => {
+    const imports = (from: string, to: string) =>
+      breaches(eventStoreLayers, {
+        [`src/embedded/eventstore/${from}/some.ts`]: `import { x } from "../${to}/other.ts";`,
+      });
+    expect(imports("storage", "streams")).toHaveLength(1);
+    expect(imports("streams", "protocol")).toHaveLength(1);
+    expect(imports("protocol", "streams")).toEqual([]);
   });
 
   test("when one context of the domain imports another", () => {

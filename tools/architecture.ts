@@ -70,6 +70,26 @@ export const separateContexts: Rule = (files) =>
     return [`${at(file, imported)} imports ${imported.target}: ${to} is another context than ${from}`];
   });
 
+const eventStore = "src/embedded/eventstore/";
+
+/** The folders of the embedded event store, and what each may import from the others; all of them what lies beside. */
+const eventStoreFolders: Readonly<Record<string, readonly string[]>> = {
+  access: [],
+  storage: [],
+  streams: ["storage"],
+  protocol: ["storage", "streams"],
+  persistent: ["storage", "streams", "protocol"],
+};
+
+export const eventStoreLayers: Rule = (files) =>
+  [...imports(files.filter(({ path }) => path.startsWith(eventStore)))].flatMap(([file, imported]) => {
+    const folderIn = (path: string) => path.slice(eventStore.length).match(/^([^/]+)\//)?.[1];
+    const [from, to] = [folderIn(file.path), folderIn(imported.target)];
+    if (from === undefined || to === undefined || from === to || !imported.target.startsWith(eventStore)) return [];
+    const isOpen = eventStoreFolders[from]?.includes(to) === true;
+    return isOpen ? [] : [`${at(file, imported)} imports ${imported.target}: closed to ${from}`];
+  });
+
 export const packagesAtHome: Rule = (files) =>
   [...imports(files.filter(({ path }) => isOurs(path)))].flatMap(([file, imported]) => {
     const { target } = imported;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { openDatabase } from "../../src/embedded/eventstore/database.ts";
+import { openDatabase } from "../../src/embedded/eventstore/storage/database.ts";
 import { type AppendLoad, debit } from "./appends.ts";
 
 /** The same rows through SQLite alone: what the disk and the database leave to a server above them. */

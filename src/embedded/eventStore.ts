@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type AccessMode, type Credentials, defaultAccessMode } from "./eventstore/accessMode.ts";
+import { type AccessMode, type Credentials, defaultAccessMode } from "./eventstore/access/accessMode.ts";
 import type { Report, SupervisorsWord } from "./eventstore/supervised.ts";
 
 const entry = fileURLToPath(new URL("./eventstore/main.ts", import.meta.url));

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { type AccessMode, accessModes, defaultAccessMode } from "./accessMode.ts";
+import { type AccessMode, accessModes, defaultAccessMode } from "./access/accessMode.ts";
 
 export const usage = `Usage: npm run eventstore -- [options]
 

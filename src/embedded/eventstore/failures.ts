@@ -1,5 +1,5 @@
-import { sqliteCode } from "./database.ts";
-import { FlushFailedError } from "./durability.ts";
+import { sqliteCode } from "./storage/database.ts";
+import { FlushFailedError } from "./storage/durability.ts";
 
 const ioError = 10;
 const corrupt = 11;

@@ -1,13 +1,13 @@
 import { join, resolve } from "node:path";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
-import { openAccess } from "./access.ts";
-import { enableLinearRegex } from "./boundedRegex.ts";
+import { openAccess } from "./access/access.ts";
 import { parseCommandLine, type Settings, UsageError, usage } from "./commandLine.ts";
 import { describeFailure, isFatal } from "./failures.ts";
 import { endOrphan, noteSupervised } from "./orphan.ts";
 import { replaceFile } from "./replaceFile.ts";
 import { type EventStoreServer, startServer } from "./server.ts";
 import { createSparingReport } from "./sparingReport.ts";
+import { enableLinearRegex } from "./streams/boundedRegex.ts";
 import { credentialsFromSupervisor, obeySupervisor, tellSupervisor } from "./supervised.ts";
 
 const stopSignals = ["SIGINT", "SIGTERM"];

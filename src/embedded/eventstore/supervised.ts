@@ -1,4 +1,4 @@
-import type { Credentials } from "./accessMode.ts";
+import type { Credentials } from "./access/accessMode.ts";
 
 /** What the process that runs a store hears first; command lines and environments are for everybody to read. */
 export type SupervisorsWord = { readonly credentials?: Credentials | undefined };

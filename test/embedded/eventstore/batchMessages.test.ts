@@ -4,9 +4,9 @@ import fc from "fast-check";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import timestamps from "google-protobuf/google/protobuf/timestamp_pb.js";
 import { expect, test } from "vitest";
-import { type BatchChunk, decodeBatchChunk } from "../../../src/embedded/eventstore/batchChunk.ts";
-import { batchAppended } from "../../../src/embedded/eventstore/batchResponses.ts";
 import { noRevision, tombstoneRevision } from "../../../src/embedded/eventstore/event.ts";
+import { type BatchChunk, decodeBatchChunk } from "../../../src/embedded/eventstore/protocol/batchChunk.ts";
+import { batchAppended } from "../../../src/embedded/eventstore/protocol/batchResponses.ts";
 
 const anyText = fc.string({ unit: "binary", maxLength: 100 });
 const anyProposal = fc.record({

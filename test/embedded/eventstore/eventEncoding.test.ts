@@ -3,7 +3,7 @@ import streams from "@eventstore/db-client/generated/streams_pb.js";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type RecordedEvent, tombstoneRevision } from "../../../src/embedded/eventstore/event.ts";
-import { encodeEvent } from "../../../src/embedded/eventstore/eventEncoding.ts";
+import { encodeEvent } from "../../../src/embedded/eventstore/protocol/eventEncoding.ts";
 
 const anyEvent: fc.Arbitrary<RecordedEvent> = fc.record({
   id: fc.uuid(),

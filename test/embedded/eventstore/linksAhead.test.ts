@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
-import { openMemoryDatabase } from "../../../src/embedded/eventstore/database.ts";
 import { linkType } from "../../../src/embedded/eventstore/event.ts";
-import { createLinkResolver } from "../../../src/embedded/eventstore/links.ts";
-import { openLog } from "../../../src/embedded/eventstore/log.ts";
-import { createStreamMetadata } from "../../../src/embedded/eventstore/metadata.ts";
+import { openMemoryDatabase } from "../../../src/embedded/eventstore/storage/database.ts";
+import { openLog } from "../../../src/embedded/eventstore/storage/log.ts";
+import { createLinkResolver } from "../../../src/embedded/eventstore/streams/links.ts";
+import { createStreamMetadata } from "../../../src/embedded/eventstore/streams/metadata.ts";
 
 const event = (type: string, text = "{}") => ({
   id: randomUUID(),

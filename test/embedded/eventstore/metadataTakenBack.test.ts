@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { expect, onTestFinished, test } from "vitest";
-import { createCommittedIds } from "../../../src/embedded/eventstore/committedIds.ts";
-import { openMemoryDatabase } from "../../../src/embedded/eventstore/database.ts";
 import { metadataType, metastreamOf } from "../../../src/embedded/eventstore/event.ts";
-import { openLog } from "../../../src/embedded/eventstore/log.ts";
-import { createStreamMetadata } from "../../../src/embedded/eventstore/metadata.ts";
-import { createWrites } from "../../../src/embedded/eventstore/writes.ts";
+import { createCommittedIds } from "../../../src/embedded/eventstore/storage/committedIds.ts";
+import { openMemoryDatabase } from "../../../src/embedded/eventstore/storage/database.ts";
+import { openLog } from "../../../src/embedded/eventstore/storage/log.ts";
+import { createStreamMetadata } from "../../../src/embedded/eventstore/streams/metadata.ts";
+import { createWrites } from "../../../src/embedded/eventstore/streams/writes.ts";
 
 const event = (type: string, data: object) => ({
   id: randomUUID(),

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type EventStoreDBClient, StreamNotFoundError } from "@eventstore/db-client";
 import { describe, expect, test } from "vitest";
 import { startEventStore } from "../../../src/embedded/eventStore.ts";
-import { openCertificate } from "../../../src/embedded/eventstore/certificate.ts";
+import { openCertificate } from "../../../src/embedded/eventstore/access/certificate.ts";
 import { attemptToAppend, type Ending } from "./rawConnections.ts";
 import { spawnStore, urlIn } from "./spawnedStore.ts";
 import { clientAt, directoryOfTest, freshStream, numbered, portOf, soon, startedStore } from "./storeUnderTest.ts";

@@ -1,5 +1,5 @@
 import { linkType, type RecordedEvent } from "../event.ts";
-import type { ResolvedEvent } from "../links.ts";
+import type { ResolvedEvent } from "../streams/links.ts";
 import type { StrategyName } from "./consumerStrategy.ts";
 
 /** What a message has in common with those that are to go to the same consumer. Only pinning strategies ask. */

@@ -1,6 +1,6 @@
 import { metastreamOf } from "../event.ts";
-import type { Log } from "../log.ts";
-import { firstVisible, type StreamMetadata } from "../metadata.ts";
+import type { Log } from "../storage/log.ts";
+import { firstVisible, type StreamMetadata } from "../streams/metadata.ts";
 import type { GroupConfig, GroupName, GroupSettings } from "./groupConfig.ts";
 import type { GroupServices } from "./groupServices.ts";
 import type { Mark } from "./lowWaterMark.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { RpcError } from "../errors.ts";
-import type { ResolvedEvent } from "../links.ts";
+import type { ResolvedEvent } from "../streams/links.ts";
 import { createLatencies, createMeter, type Meter } from "./statistics.ts";
 
 /** A caller that reads from a group. */

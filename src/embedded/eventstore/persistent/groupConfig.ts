@@ -1,5 +1,5 @@
-import type { FilterRequest } from "../filters.ts";
-import type { From } from "../reads.ts";
+import type { FilterRequest } from "../streams/filters.ts";
+import type { From } from "../streams/reads.ts";
 import { type StrategyName, strategyNames } from "./consumerStrategy.ts";
 
 export const allStreams = "$all";

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from "../event.ts";
-import { type ResolvedEvent, withoutLinks } from "../links.ts";
+import { type ResolvedEvent, withoutLinks } from "../streams/links.ts";
 import { affinityOf } from "./affinity.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { GroupConfig } from "./groupConfig.ts";

@@ -1,9 +1,9 @@
-import type { ResolveLink } from "../links.ts";
-import type { Log } from "../log.ts";
-import type { StreamMetadata } from "../metadata.ts";
-import type { Reads } from "../reads.ts";
-import type { Tail } from "../tail.ts";
-import type { Writer } from "../writer.ts";
+import type { Log } from "../storage/log.ts";
+import type { ResolveLink } from "../streams/links.ts";
+import type { StreamMetadata } from "../streams/metadata.ts";
+import type { Reads } from "../streams/reads.ts";
+import type { Tail } from "../streams/tail.ts";
+import type { Writer } from "../streams/writer.ts";
 
 /** What all groups work with. */
 export type GroupServices = {

@@ -1,8 +1,8 @@
 import { type RecordedEvent, tombstoneRevision } from "../event.ts";
-import { createFilter, isShownInAll } from "../filters.ts";
-import type { Log } from "../log.ts";
-import { pageSize, type Reads } from "../reads.ts";
-import type { Tail } from "../tail.ts";
+import type { Log } from "../storage/log.ts";
+import { createFilter, isShownInAll } from "../streams/filters.ts";
+import { pageSize, type Reads } from "../streams/reads.ts";
+import type { Tail } from "../streams/tail.ts";
 import { type GroupConfig, isOfAll } from "./groupConfig.ts";
 import type { GroupServices } from "./groupServices.ts";
 

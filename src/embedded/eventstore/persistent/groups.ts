@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { nameBytesMax } from "../requests.ts";
+import { nameBytesMax } from "../protocol/requests.ts";
 import { groupDoesNotExist, groupExists, groupFailed } from "./errors.ts";
 import type { Group } from "./group.ts";
 import { type GroupConfig, type GroupName, isOfAll, problemOf } from "./groupConfig.ts";

@@ -1,5 +1,5 @@
 import type { RpcError } from "../errors.ts";
-import type { ResolvedEvent } from "../links.ts";
+import type { ResolvedEvent } from "../streams/links.ts";
 import type { NackAction, Parking } from "./answers.ts";
 import { type Connection, type Consumer, createConnection } from "./connection.ts";
 import type { Deliveries } from "./deliveries.ts";

@@ -1,4 +1,4 @@
-import type { ResolvedEvent } from "../links.ts";
+import type { ResolvedEvent } from "../streams/links.ts";
 import type { Parking } from "./answers.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { GroupName } from "./groupConfig.ts";

@@ -1,5 +1,5 @@
 import { tombstoneRevision } from "../event.ts";
-import type { From } from "../reads.ts";
+import type { From } from "../streams/reads.ts";
 import { allStreams } from "./groupConfig.ts";
 
 /** A place in a source as text: of all streams it is named twice, as commit and as prepare position. */

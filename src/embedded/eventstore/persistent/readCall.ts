@@ -1,9 +1,9 @@
 import type { ReadReq } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { Metadata, ServerDuplexStream } from "@grpc/grpc-js";
 import { invalidArgument, RpcError, unknownError } from "../errors.ts";
-import { encodeEvent } from "../eventEncoding.ts";
-import { createOutgoing } from "../outgoing.ts";
-import { uuid } from "../requests.ts";
+import { encodeEvent } from "../protocol/eventEncoding.ts";
+import { createOutgoing } from "../protocol/outgoing.ts";
+import { uuid } from "../protocol/requests.ts";
 import type { NackAction } from "./answers.ts";
 import type { Consumer } from "./connection.ts";
 import { groupKey } from "./groupConfig.ts";

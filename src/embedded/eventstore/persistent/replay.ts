@@ -1,6 +1,6 @@
 import { metastreamOf, type RecordedEvent } from "../event.ts";
-import type { Log } from "../log.ts";
-import { firstVisible } from "../metadata.ts";
+import type { Log } from "../storage/log.ts";
+import { firstVisible } from "../streams/metadata.ts";
 import type { GroupName } from "./groupConfig.ts";
 import type { GroupServices } from "./groupServices.ts";
 import type { Mark } from "./lowWaterMark.ts";

@@ -9,10 +9,10 @@ import type {
 } from "@eventstore/db-client/generated/persistent_pb.js";
 import type { StreamIdentifier } from "@eventstore/db-client/generated/shared_pb.js";
 import { invalidArgument } from "../errors.ts";
-import { createFilter, type FilterRequest } from "../filters.ts";
-import type { IdForm } from "../readResponses.ts";
-import type { From } from "../reads.ts";
-import { idForm, integer, optionalStreamName } from "../requests.ts";
+import type { IdForm } from "../protocol/readResponses.ts";
+import { idForm, integer, optionalStreamName } from "../protocol/requests.ts";
+import { createFilter, type FilterRequest } from "../streams/filters.ts";
+import type { From } from "../streams/reads.ts";
 import { groupFailed } from "./errors.ts";
 import { allStreams, type GroupName } from "./groupConfig.ts";
 import type { GroupRequest } from "./groups.ts";

@@ -15,7 +15,7 @@ import type {
 import persistent from "@eventstore/db-client/generated/persistent_pb.js";
 import type { Empty } from "@eventstore/db-client/generated/shared_pb.js";
 import shared from "@eventstore/db-client/generated/shared_pb.js";
-import type { createCallGuard } from "../callGuard.ts";
+import type { createCallGuard } from "../protocol/callGuard.ts";
 import { groupDoesNotExist } from "./errors.ts";
 import type { Groups } from "./groups.ts";
 import { infoResponse, listResponse } from "./infoResponses.ts";

@@ -1,5 +1,5 @@
 import type { CreateReq, UpdateReq } from "@eventstore/db-client/generated/persistent_pb.js";
-import type { From } from "../reads.ts";
+import type { From } from "../streams/reads.ts";
 import { type StrategyName, strategyNames } from "./consumerStrategy.ts";
 import { groupFailed } from "./errors.ts";
 import type { GroupName, GroupSettings } from "./groupConfig.ts";

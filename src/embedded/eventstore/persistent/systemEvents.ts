@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { linkType, metadataType, type ProposedEvent } from "../event.ts";
-import type { Writer } from "../writer.ts";
+import type { Writer } from "../streams/writer.ts";
 import { type GroupName, groupKey } from "./groupConfig.ts";
 
 export const configStream = "$persistentSubscriptionConfig";

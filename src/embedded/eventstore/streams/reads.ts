@@ -1,9 +1,9 @@
-import { noRevision, type RecordedEvent } from "./event.ts";
+import { noRevision, type RecordedEvent } from "../event.ts";
+import type { Log } from "../storage/log.ts";
+import type { Direction } from "../storage/pages.ts";
 import type { EventFilter } from "./filters.ts";
 import { isShownInAll } from "./filters.ts";
-import type { Log } from "./log.ts";
 import { firstVisible, type StreamMetadata } from "./metadata.ts";
-import type { Direction } from "./pages.ts";
 
 export const pageSize = 256;
 

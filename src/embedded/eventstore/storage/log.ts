@@ -1,7 +1,7 @@
+import type { ProposedEvent, RecordedEvent } from "../event.ts";
 import type { Acknowledged } from "./acknowledged.ts";
 import type { Database } from "./database.ts";
 import type { Durability } from "./durability.ts";
-import type { ProposedEvent, RecordedEvent } from "./event.ts";
 import { createHeads, type StreamHead } from "./heads.ts";
 import { createPages, type Pages } from "./pages.ts";
 import { integer, prepareStatements, type Statements, text } from "./statements.ts";

@@ -7,7 +7,7 @@ import type {
   ServerReadableStream,
   ServerWritableStream,
 } from "@grpc/grpc-js";
-import { RpcError, shuttingDown, unknownError } from "./errors.ts";
+import { RpcError, shuttingDown, unknownError } from "../errors.ts";
 
 type CallGuard = {
   unary<Request, Response>(handler: (request: Request) => Promise<Response>): handleUnaryCall<Request, Response>;

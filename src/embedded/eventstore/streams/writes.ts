@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { CommittedIds } from "./committedIds.ts";
 import {
   describedStream,
   type ExpectedRevision,
@@ -9,9 +8,10 @@ import {
   type ProposedEvent,
   tombstoneRevision,
   tombstoneType,
-} from "./event.ts";
+} from "../event.ts";
+import type { CommittedIds } from "../storage/committedIds.ts";
+import type { Log, WrittenEvents } from "../storage/log.ts";
 import { type Decision, decide, type StreamView } from "./expectedRevision.ts";
-import type { Log, WrittenEvents } from "./log.ts";
 import { type StreamMetadata, softDeletion } from "./metadata.ts";
 
 export type WriteRequest =

@@ -1,12 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import type { StreamIdentifier, UUID } from "@eventstore/db-client/generated/shared_pb.js";
 import type { AppendReq, ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
-import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "./errors.ts";
-import type { ExpectedRevision, ProposedEvent } from "./event.ts";
-import type { FilterRequest } from "./filters.ts";
-import type { Direction } from "./pages.ts";
+import { accessDenied, invalidArgument, missingRequiredMetadata, unknownError } from "../errors.ts";
+import type { ExpectedRevision, ProposedEvent } from "../event.ts";
+import type { Direction } from "../storage/pages.ts";
+import type { FilterRequest } from "../streams/filters.ts";
+import type { From } from "../streams/reads.ts";
 import type { IdForm } from "./readResponses.ts";
-import type { From } from "./reads.ts";
 
 export type ReadRequest = {
   /** Undefined for all streams. */

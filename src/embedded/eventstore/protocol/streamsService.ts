@@ -14,12 +14,12 @@ import {
   maximumAppendSizeExceeded,
   streamDeleted,
   wrongExpectedVersion,
-} from "./errors.ts";
-import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
+} from "../errors.ts";
+import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "../event.ts";
+import type { Writer } from "../streams/writer.ts";
+import type { WriteOutcome } from "../streams/writes.ts";
 import { eventProposal, expectedRevision, proposedEvent, writableStreamName } from "./requests.ts";
 import { appended, appendRefused, deleted, tombstoned } from "./responses.ts";
-import type { Writer } from "./writer.ts";
-import type { WriteOutcome } from "./writes.ts";
 
 type Written = Extract<WriteOutcome, { kind: "written" }>;
 

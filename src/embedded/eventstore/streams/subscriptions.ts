@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { streamDeleted } from "./errors.ts";
-import { noRevision, type RecordedEvent, tombstoneRevision } from "./event.ts";
+import { streamDeleted } from "../errors.ts";
+import { noRevision, type RecordedEvent, tombstoneRevision } from "../event.ts";
+import type { Log } from "../storage/log.ts";
 import type { FilterRequest } from "./filters.ts";
-import type { Log } from "./log.ts";
 import { type From, pageSize, type Reads } from "./reads.ts";
 import { allSource, type Source, streamSource } from "./subscriptionSources.ts";
 import type { Tail } from "./tail.ts";

@@ -1,8 +1,8 @@
 import { status } from "@grpc/grpc-js";
+import { RpcError, unknownError } from "../errors.ts";
+import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "../event.ts";
 import type { BatchChunk } from "./batchChunk.ts";
 import type { BatchAddress, BatchRefusal } from "./batchResponses.ts";
-import { RpcError, unknownError } from "./errors.ts";
-import { type ExpectedRevision, type ProposedEvent, sizeBytes } from "./event.ts";
 import { type EventProposal, proposedEvent, requiredExpectation, writableStreamNameIn } from "./requests.ts";
 
 const writeTimeoutMs = 2_000;

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { createContext, Script } from "node:vm";
-import { invalidArgument } from "./errors.ts";
+import { invalidArgument } from "../errors.ts";
 
 const patternLengthMax = 1_000;
 const pageBudgetMs = 250;

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { noRevision } from "./event.ts";
+import { noRevision } from "../event.ts";
 import type { Statements } from "./statements.ts";
 
 const headsMax = 50_000;

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { createCommittedIds } from "./committedIds.ts";
-import type { RecordedEvent } from "./event.ts";
-import { isOfTheDisk } from "./failures.ts";
-import type { Log } from "./log.ts";
+import type { RecordedEvent } from "../event.ts";
+import { isOfTheDisk } from "../failures.ts";
+import { createCommittedIds } from "../storage/committedIds.ts";
+import type { Log } from "../storage/log.ts";
 import type { StreamMetadata } from "./metadata.ts";
 import { createWrites, type WriteOutcome, type WriteRequest } from "./writes.ts";
 

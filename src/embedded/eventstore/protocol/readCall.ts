@@ -2,10 +2,12 @@ import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ReadReq } from "@eventstore/db-client/generated/streams_pb.js";
 import type { ServerWritableStream } from "@grpc/grpc-js";
-import { streamDeleted } from "./errors.ts";
+import { streamDeleted } from "../errors.ts";
+import { createFilter } from "../streams/filters.ts";
+import { type ResolveLink, withoutLinks } from "../streams/links.ts";
+import type { ReadRange, Reads } from "../streams/reads.ts";
+import type { Subscriber, Subscriptions } from "../streams/subscriptions.ts";
 import { encodeEvent } from "./eventEncoding.ts";
-import { createFilter } from "./filters.ts";
-import { type ResolveLink, withoutLinks } from "./links.ts";
 import { createOutgoing, type Outgoing } from "./outgoing.ts";
 import {
   caughtUpResponse,
@@ -16,9 +18,7 @@ import {
   lastRevisionResponse,
   streamNotFoundResponse,
 } from "./readResponses.ts";
-import type { ReadRange, Reads } from "./reads.ts";
 import { type ReadRequest, readRequest } from "./requests.ts";
-import type { Subscriber, Subscriptions } from "./subscriptions.ts";
 
 type ReadCall = ServerWritableStream<ReadReq, Buffer>;
 

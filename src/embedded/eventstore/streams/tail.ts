@@ -1,4 +1,4 @@
-import { type RecordedEvent, sizeBytes } from "./event.ts";
+import { type RecordedEvent, sizeBytes } from "../event.ts";
 
 const eventsMax = 2_048;
 const bytesMax = 8 * 1024 * 1024;

@@ -9,8 +9,8 @@ import {
   type ProposedEvent,
   type RecordedEvent,
   tombstoneRevision,
-} from "./event.ts";
-import type { Log } from "./log.ts";
+} from "../event.ts";
+import type { Log } from "../storage/log.ts";
 
 const metadataMax = 20_000;
 /** What the greatest int64 becomes when JSON is read into a number. */

@@ -1,4 +1,4 @@
-import { type ExpectedRevision, noRevision } from "./event.ts";
+import { type ExpectedRevision, noRevision } from "../event.ts";
 
 /** What an append's decision depends on, as it stands at the moment of writing. */
 export type StreamView = {

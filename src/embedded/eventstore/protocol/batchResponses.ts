@@ -5,7 +5,7 @@ import streams from "@eventstore/db-client/generated/streams_pb.js";
 import type { Message } from "google-protobuf";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { type ExpectedRevision, noRevision, tombstoneRevision } from "./event.ts";
+import { type ExpectedRevision, noRevision, tombstoneRevision } from "../event.ts";
 import {
   type MessageWriter,
   openWriter,

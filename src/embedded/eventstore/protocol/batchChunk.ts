@@ -1,5 +1,5 @@
 import shared from "@eventstore/db-client/generated/shared_pb.js";
-import type { ExpectedRevision } from "./event.ts";
+import type { ExpectedRevision } from "../event.ts";
 import {
   type MessageReader,
   nextField,

@@ -1,6 +1,6 @@
-import type { RecordedEvent } from "./event.ts";
+import type { RecordedEvent } from "../event.ts";
+import type { Log } from "../storage/log.ts";
 import { createFilter, type FilterRequest, isShownInAll } from "./filters.ts";
-import type { Log } from "./log.ts";
 import { pageSize, type Reads } from "./reads.ts";
 
 /** What a subscription looks through. */

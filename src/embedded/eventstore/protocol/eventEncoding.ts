@@ -1,5 +1,5 @@
-import { type RecordedEvent, tombstoneRevision } from "./event.ts";
-import type { ResolvedEvent } from "./links.ts";
+import { type RecordedEvent, tombstoneRevision } from "../event.ts";
+import type { ResolvedEvent } from "../streams/links.ts";
 import {
   type MessageWriter,
   openWriter,

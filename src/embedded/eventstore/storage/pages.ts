@@ -1,4 +1,4 @@
-import type { RecordedEvent } from "./event.ts";
+import type { RecordedEvent } from "../event.ts";
 import type { StreamHead } from "./heads.ts";
 import { bytes, integer, type Row, type Statements, text } from "./statements.ts";
 

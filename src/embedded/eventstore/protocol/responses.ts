@@ -1,8 +1,8 @@
 import shared from "@eventstore/db-client/generated/shared_pb.js";
 import type { AppendResp, DeleteResp, TombstoneResp } from "@eventstore/db-client/generated/streams_pb.js";
 import streams from "@eventstore/db-client/generated/streams_pb.js";
-import { type ExpectedRevision, noRevision, tombstoneRevision } from "./event.ts";
-import type { WriteOutcome } from "./writes.ts";
+import { type ExpectedRevision, noRevision, tombstoneRevision } from "../event.ts";
+import type { WriteOutcome } from "../streams/writes.ts";
 
 const greatestInt64 = "9223372036854775807";
 

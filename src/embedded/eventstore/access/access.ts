@@ -3,11 +3,11 @@ import { chmod, mkdir, readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
+import { replaceFile } from "../replaceFile.ts";
 import type { AccessMode, Credentials } from "./accessMode.ts";
 import { askForCredentials } from "./authentication.ts";
 import { showsListener } from "./connectionTable.ts";
 import { createPeerCheck } from "./peerCheck.ts";
-import { replaceFile } from "./replaceFile.ts";
 
 const username = "admin";
 const passwordBytes = 24;

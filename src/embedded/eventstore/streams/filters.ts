@@ -1,5 +1,5 @@
+import type { RecordedEvent } from "../event.ts";
 import { boundedRegex } from "./boundedRegex.ts";
-import type { RecordedEvent } from "./event.ts";
 
 export type FilterRequest = {
   readonly on: "stream" | "type";

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { generate } from "selfsigned";
-import { replaceFile } from "./replaceFile.ts";
+import { replaceFile } from "../replaceFile.ts";
 
 const dayMs = 86_400_000;
 /** Some operating systems take no certificate of a server that is good for longer than 825 days. */

@@ -1,5 +1,5 @@
-import { linkType, type RecordedEvent } from "./event.ts";
-import type { Log } from "./log.ts";
+import { linkType, type RecordedEvent } from "../event.ts";
+import type { Log } from "../storage/log.ts";
 import { firstVisible, type StreamMetadata } from "./metadata.ts";
 
 /** An event as it is sent: `link` is the record that points to it, and `event` is absent when it points to nothing. */

@@ -1,11 +1,11 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
+import type { Writer } from "../streams/writer.ts";
+import type { WriteOutcome } from "../streams/writes.ts";
 import { type CompleteBatch, createBatchAssembly, refusalOf } from "./batchAssembly.ts";
 import type { BatchChunk } from "./batchChunk.ts";
 import { batchAppended, batchRefused } from "./batchResponses.ts";
 import type { Finish } from "./callGuard.ts";
 import { createOutgoing } from "./outgoing.ts";
-import type { Writer } from "./writer.ts";
-import type { WriteOutcome } from "./writes.ts";
 
 const undecidedBytesMax = 16 * 1024 * 1024;
 /** What an append weighs besides its events. */
