@@ -64,7 +64,10 @@ export const openPool = (options: {
     keepAlive: true,
     types: { getTypeParser },
   });
-  pool.on("error", options.onError);
+  pool.on("error", (error) => {
+    // Its end does not wait for connections to close: one that the server closes first is not lost to anybody.
+    if (!pool.ending) options.onError(error);
+  });
   // A connection that breaks between two statements of a transaction says so here; the next statement fails for it.
   pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
