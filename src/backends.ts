@@ -35,12 +35,33 @@ export const startBackends = async (config: Config, log: Log, stack: AsyncDispos
  * For tools beside a running Everfold: its backends if one runs on this DATA_DIR, otherwise their own for as long as
  * `stack` lives.
  */
-export const joinBackends = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Endpoints> => {
+export const joinBackends = (config: Config, log: Log, stack: AsyncDisposableStack): Promise<Endpoints> =>
+  unlessInUse(
+    config,
+    () => startBackends(config, log, stack),
+    (endpoints) => endpoints,
+  );
+
+/** The same of the event store alone, which can then be reached when Postgres cannot be started. */
+export const joinEventStore = async (config: Config, log: Log, stack: AsyncDisposableStack): Promise<string> => {
+  if (config.EVENTSTORE_URL !== undefined) return config.EVENTSTORE_URL;
+  const start = async () => {
+    stack.defer(await lockDirectory(config.DATA_DIR));
+    return embeddedEventStore(config, log, stack);
+  };
+  return unlessInUse(config, start, ({ eventStoreUrl }) => eventStoreUrl);
+};
+
+const unlessInUse = async <T>(
+  { DATA_DIR }: Config,
+  start: () => Promise<T>,
+  join: (running: Endpoints) => T,
+): Promise<T> => {
   try {
-    return await startBackends(config, log, stack);
+    return await start();
   } catch (error) {
     if (!(error instanceof DirectoryInUse)) throw error;
-    return Endpoints.parse(JSON.parse(await readFile(endpointsFile(config.DATA_DIR), "utf8")));
+    return join(Endpoints.parse(JSON.parse(await readFile(endpointsFile(DATA_DIR), "utf8"))));
   }
 };
 

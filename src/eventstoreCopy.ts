@@ -1,14 +1,12 @@
-import { joinBackends } from "./backends.ts";
+import { joinEventStore } from "./backends.ts";
 import { environment, readConfig } from "./config.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
 import { type CopyCommand, runCopy } from "./eventstore/copy/commandLine.ts";
 import { createLog } from "./platform/log.ts";
 
 /** The event store that `npm start` would use, embedded or not. */
-const configured = async (stack: AsyncDisposableStack): Promise<string> => {
-  const config = readConfig(environment());
-  return config.EVENTSTORE_URL ?? (await joinBackends(config, createLog("error"), stack)).eventStoreUrl;
-};
+const configured = (stack: AsyncDisposableStack): Promise<string> =>
+  joinEventStore(readConfig(environment()), createLog("error"), stack);
 
 /** A ledger's chain begins with the id of its workspace. */
 const ledgerPrefix = `${creditLedger.category}-`;

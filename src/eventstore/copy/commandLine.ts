@@ -104,5 +104,5 @@ const copy = async ({ from, to, isVerifyOnly }: Asked, how: How): Promise<string
 const report = ({ target: { events, streams, sha256 }, chains: { ledgers } }: Comparison, name: string): string =>
   [
     `${name} holds all ${events} events of ${streams} streams, in the same order. SHA-256 of both: ${sha256}`,
-    ...(ledgers === 0 ? [] : [`The hash chains of ${ledgers} ledgers are intact.`]),
+    ...(ledgers === 0 ? [] : [`The hash chains of all ledgers are intact: ${ledgers}.`]),
   ].join("\n");

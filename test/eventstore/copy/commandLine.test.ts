@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,5 +57,13 @@ describe("the command lines", () => {
     expect(output).toContain("esdb://127.0.0.1:1 cannot be reached");
     expect(output).not.toContain("secret");
     expect(code).toBe(1);
+  });
+
+  test("save the embedded store's events although its Postgres cannot be started", async () => {
+    await mkdir(join(directory, ".data"));
+    await writeFile(join(directory, ".data", "postgres"), "no folder");
+    const { code, output } = await run("Export", "--to", "saved.ndjson");
+    expect(output).toContain("saved.ndjson holds all 0 events of 0 streams");
+    expect(code).toBe(0);
   });
 });
