@@ -37,11 +37,11 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
     },
     async last(stream) {
       const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const;
-      return first(readStream(stream, options), ({ event }) => event && storedEvent(event));
+      return only(readStream(stream, options), ({ event }) => event && storedEvent(event));
     },
     async head() {
       const newest = reading((client) => client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 }));
-      return (await first(newest, ({ event }) => event?.position?.commit)) ?? -1n;
+      return (await only(newest, ({ event }) => event?.position?.commit)) ?? -1n;
     },
     async newest() {
       const backwards = reading((client) => client.readAll({ direction: BACKWARDS, fromPosition: END }));
@@ -51,7 +51,7 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
     async at(position) {
       const fromPosition = { commit: position, prepare: position };
       const found = reading((client) => client.readAll({ direction: FORWARDS, fromPosition, maxCount: 1 }));
-      const event = await first(found, ({ event }) => event);
+      const event = await only(found, ({ event }) => event);
       return event?.position?.commit === position && isOurs(event) ? storedEvent(event) : undefined;
     },
     async isReachable() {
@@ -111,7 +111,9 @@ const proposed = ({ id, type, data, metadata }: NewEvent): ProposedEvent => ({
   metadata: Buffer.from(JSON.stringify(metadata), "utf8"),
 });
 
-const first = async <T, R>(items: AsyncIterable<T>, pick: (item: T) => R): Promise<R | undefined> => {
-  for await (const item of items) return pick(item);
-  return undefined;
+/** Read to its end: servers take a connection on which more than some dozen reads a second are broken off for hostile. */
+const only = async <T, R>(items: AsyncIterable<T>, pick: (item: T) => R): Promise<R | undefined> => {
+  let picked: R | undefined;
+  for await (const item of items) picked = pick(item);
+  return picked;
 };
