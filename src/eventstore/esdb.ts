@@ -111,7 +111,10 @@ const proposed = ({ id, type, data, metadata }: NewEvent): ProposedEvent => ({
   metadata: Buffer.from(JSON.stringify(metadata), "utf8"),
 });
 
-/** Read to its end: servers take a connection on which more than some dozen reads a second are broken off for hostile. */
+/**
+ * Read to its end: breaking a read off resets its stream, and HTTP/2 servers end connections on which streams are
+ * reset too often.
+ */
 const only = async <T, R>(items: AsyncIterable<T>, pick: (item: T) => R): Promise<R | undefined> => {
   let picked: R | undefined;
   for await (const item of items) picked = pick(item);
