@@ -41,6 +41,15 @@ const TrustProxy = z.union([
   commaList(z.string().regex(/^[\da-f.:]+(\/\d{1,3})?$/i)),
 ]);
 
+const isBare = ({ username, password, hash }: URL) => `${username}${password}${hash}` === "";
+/** A user name or a password in it would find its way into error texts, and a fragment is not sent at all. */
+const PaymentUrl = z
+  .url({ protocol: /^https?$/, error: "must be an https:// URL" })
+  .refine(
+    (text) => URL.canParse(text) && isBare(new URL(text)),
+    "must hold neither a user name, nor a password, nor a fragment",
+  );
+
 /** Every variable there is. Durations come out in seconds, lists as arrays; an empty value counts as none. */
 const Environment = z.object({
   NODE_ENV: z.enum(["development", "test", "production"]).default("development"),
@@ -70,6 +79,13 @@ const Environment = z.object({
   RATE_LIMIT_AUTH_MAX: integer(0, 1_000_000).default(5),
   BODY_LIMIT_BYTES: integer(1_024, 104_857_600).default(1_048_576),
   TRUST_PROXY: TrustProxy.default(false),
+  PAYMENT_PROVIDER: z.enum(["invoice", "http"], "must be invoice or http").default("invoice"),
+  PAYMENT_URL: PaymentUrl.optional(),
+  PAYMENT_SECRET: z.string().min(32, "must have at least 32 characters").optional(),
+  PAYMENT_ALLOW_PRIVATE_ADDRESSES: z
+    .enum(["true", "false"], "must be true or false")
+    .transform((text) => text === "true")
+    .default(false),
 });
 export type Config = z.output<typeof Environment>;
 
@@ -121,6 +137,20 @@ const forbidden = (given: Readonly<Record<string, string | undefined>>): Problem
         ...problem(Number(given["BCRYPT_COST"] ?? 12) < 12, "BCRYPT_COST", "must be at least 12 in production"),
       ]
     : []),
+  ...unusablePayments(given),
+];
+
+const unusablePayments = (given: Readonly<Record<string, string | undefined>>): Problem[] => [
+  ...(given["PAYMENT_PROVIDER"] === "http"
+    ? ["PAYMENT_URL", "PAYMENT_SECRET"].flatMap((name) =>
+        problem(!(name in given), name, "must be given when PAYMENT_PROVIDER is http"),
+      )
+    : []),
+  ...problem(
+    given["PAYMENT_ALLOW_PRIVATE_ADDRESSES"] !== "true" && /^\s*http:/i.test(given["PAYMENT_URL"] ?? ""),
+    "PAYMENT_URL",
+    "must be an https:// URL unless PAYMENT_ALLOW_PRIVATE_ADDRESSES is true",
+  ),
 ];
 
 const problem = (applies: boolean, name: string, says: string): Problem[] => (applies ? [{ name, says }] : []);

@@ -119,6 +119,23 @@ describe("the settings", () => {
     expect(readConfig({ BCRYPT_COST: "4" }).BCRYPT_COST).toBe(4);
   });
 
+  it("name what payments by http lack", () => {
+    const secret = "s".repeat(32);
+    const problemsOfPayments = (settings: Record<string, string>) =>
+      problemsOf({ PAYMENT_PROVIDER: "http", PAYMENT_SECRET: secret, ...settings }).variables;
+    expect(problemsOf({ PAYMENT_PROVIDER: "http" }).variables).toEqual(["PAYMENT_URL", "PAYMENT_SECRET"]);
+    expect(problemsOfPayments({ PAYMENT_URL: "https://pay.example/charges" })).toEqual([]);
+    expect(problemsOfPayments({ PAYMENT_URL: "https://pay.example/", PAYMENT_SECRET: "short" })).toEqual([
+      "PAYMENT_SECRET",
+    ]);
+    for (const url of ["https://me:pass@pay.example/", "https://pay.example/#there", "ftp://pay.example/", "pay"]) {
+      expect(problemsOfPayments({ PAYMENT_URL: url })).toEqual(["PAYMENT_URL"]);
+    }
+    expect(problemsOfPayments({ PAYMENT_URL: "http://pay.example/" })).toEqual(["PAYMENT_URL"]);
+    const inside = { PAYMENT_URL: "http://pay.internal/", PAYMENT_ALLOW_PRIVATE_ADDRESSES: "true" };
+    expect(problemsOfPayments(inside)).toEqual([]);
+  });
+
   it("AUTH-07: refuse a shared JWT secret rather than ignore it", () => {
     expect(problemsOf({ JWT_SECRET: "hunter2" }).message).toBe(
       "The configuration is not valid:\n" +
