@@ -1,6 +1,6 @@
 import { type Backends, poolAs, startBackends } from "./backends.ts";
 import { accessControl, type Permission, permissions } from "./commands/access.ts";
-import { commandHandler, type Handler } from "./commands/handler.ts";
+import type { Handler } from "./commands/handler.ts";
 import type { BlindIndex } from "./commands/organizations.ts";
 import { registration } from "./commands/registration.ts";
 import { sessionStanding } from "./commands/sessions.ts";
@@ -8,7 +8,6 @@ import { login, logout, logoutEverywhere, refresh } from "./commands/signIn.ts";
 import { workspaceCreation } from "./commands/workspaceCreation.ts";
 import { memberAddition } from "./commands/workspaceMembership.ts";
 import { type Config, ConfigError, environment, readConfig } from "./config.ts";
-import { aggregates } from "./domain/aggregates.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
 import { checkpointsOfAll } from "./eventstore/checkpoints.ts";
 import { type Codec, eventCodec } from "./eventstore/codec.ts";
@@ -25,7 +24,6 @@ import { createServer } from "./http/server.ts";
 import { workspaceRoutes } from "./http/workspaces.ts";
 import { derivedId } from "./kernel/ids.ts";
 import { accessTokens } from "./platform/accessTokens.ts";
-import { keptCommands } from "./platform/commandMemory.ts";
 import { deriveKey, keyedHash } from "./platform/encryption.ts";
 import { type KeyVault, keyVault } from "./platform/keyVault.ts";
 import { aborted } from "./platform/lease.ts";
@@ -38,6 +36,7 @@ import { openSigningKeys } from "./platform/signingKeys.ts";
 import { projections } from "./projections/all.ts";
 import { followProjected, ownWrites } from "./projections/positions.ts";
 import { type Readiness, readiness } from "./readiness.ts";
+import { writeSide } from "./writeSide.ts";
 
 export type Everfold = {
   /** Where the API listens; absent where the role `api` is not among the process's. */
@@ -69,16 +68,7 @@ export const start = async (config: Config, destination: LogDestination = standa
   await refuseForeignCheckpoints(pool, store);
   const vault = keyVault({ pool, masterKey: backends.masterKey });
   const codec = eventCodec(vault);
-  const handler = commandHandler({
-    store,
-    codec,
-    memory: keptCommands(pool),
-    categories: aggregates.filter(({ ledger }) => ledger === undefined).map(({ category }) => category),
-    hashInput: keyedHash(deriveKey(backends.masterKey, "input-hash")),
-    warn: (details, message) => log.warn(details, message),
-  });
-  stack.defer(() => handler.stop());
-  handler.start();
+  const handler = writeSide({ store, codec, pool, masterKey, log }, stack);
 
   const within: Within = { config, log, backends, pool, store, vault, codec, handler, stack };
   const followers = follow(within, (line) => destination.write(line));

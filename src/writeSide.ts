@@ -1,0 +1,32 @@
+import { commandHandler } from "./commands/handler.ts";
+import { aggregates } from "./domain/aggregates.ts";
+import type { Codec } from "./eventstore/codec.ts";
+import type { EventStore } from "./eventstore/store.ts";
+import { keptCommands } from "./platform/commandMemory.ts";
+import { deriveKey, keyedHash } from "./platform/encryption.ts";
+import type { Log } from "./platform/log.ts";
+import type { Pool } from "./platform/postgres.ts";
+
+type Within = {
+  store: EventStore;
+  codec: Codec;
+  /** Of the API's role. */
+  pool: Pool;
+  masterKey: Buffer;
+  log: Log;
+};
+
+/** The one handler of a thread, which has begun to follow what others write; it ends with `stack`. */
+export const writeSide = ({ store, codec, pool, masterKey, log }: Within, stack: AsyncDisposableStack) => {
+  const handler = commandHandler({
+    store,
+    codec,
+    memory: keptCommands(pool),
+    categories: aggregates.filter(({ ledger }) => ledger === undefined).map(({ category }) => category),
+    hashInput: keyedHash(deriveKey(masterKey, "input-hash")),
+    warn: (details, message) => log.warn(details, message),
+  });
+  stack.defer(() => handler.stop());
+  handler.start();
+  return handler;
+};
