@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Answer } from "./guardedPost.ts";
 import type { ChargeOutcome } from "./provider.ts";
 
-/** What the endpoint's answer tells of a charge. `says` goes on from the endpoint's name; nothing of a body is in it. */
+/** What the endpoint's answer tells of a charge. `says` follows the endpoint's name; no body is in it. */
 export type ChargeAnswer =
   | ChargeOutcome
   | { readonly outcome: "unknown"; readonly says: string; readonly retryAfterMs: number; readonly cause?: unknown }
