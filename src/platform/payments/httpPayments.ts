@@ -7,7 +7,7 @@ import { signatureOf } from "./signature.ts";
 
 const ATTEMPTS_MAX = 4;
 const ATTEMPT_TIMEOUT_MS = 6_000;
-/** Below the time after which an event whose reaction has not ended is handed to another process (30 s). */
+/** A process that stops waits for as long, and whoever asks for payments has patience of their own. */
 const CALL_TIMEOUT_MS = 20_000;
 const BACKOFF_MIN_MS = 250;
 /** An endpoint that wants to be left alone for longer is believed to have meant something else. */
