@@ -1,69 +1,255 @@
-import { z } from "zod";
-import { type Aggregate, event } from "../../kernel/decider.ts";
-import { text } from "../../kernel/text.ts";
+import type { Aggregate } from "../../kernel/decider.ts";
+import type { Balance } from "./amounts.ts";
+import { type Budget, type Charge, charged } from "./budget.ts";
+import { type LedgerEvents, ledgerEvents } from "./ledgerEvents.ts";
+import { beyond, type LotKind, type Part, totalOf, withoutParts, withParts } from "./lots.ts";
+import type { PlanType } from "./plans.ts";
+import { noRecharge, type Recharge } from "./recharge.ts";
 
-/** Whole credits, 1 to 2^53 − 1: sums are exact. */
-export const Credits = z.int().positive();
-/** A level on the scale of credits, 0 included. */
-export const CreditLevel = z.int().nonnegative();
-export const balanceMax = Number.MAX_SAFE_INTEGER;
-
-export const Description = text(500);
-export const ReferenceId = text(200);
-/** One word for each way a ledger is written to (BILL-09). */
-export const TransactionType = z.enum(["purchase", "debit", "recharge", "refund", "adjustment"]);
-export type TransactionType = z.output<typeof TransactionType>;
-
-const InLedger = z.object({ workspaceId: z.uuid(), organizationId: z.uuid() });
-
-const events = {
-  LedgerOpened: event(InLedger.extend({ planType: z.string(), creditLimit: CreditLevel, openedAt: z.iso.datetime() })),
-  CreditsPurchased: event(InLedger.extend({ amount: Credits, description: Description })),
-  CreditsDebited: event(
-    InLedger.extend({ amount: Credits, description: Description, referenceId: ReferenceId.nullable() }),
-  ),
-  CreditsRecharged: event(InLedger.extend({ amount: Credits, description: Description })),
-  AutoRechargeConfigured: event(
-    InLedger.extend({ isEnabled: z.boolean(), threshold: CreditLevel, amount: CreditLevel }),
-  ),
+/** Credits set aside: `parts` are in no lot any more. */
+export type Hold = {
+  holdId: string;
+  amount: number;
+  parts: readonly Part[];
+  charges: readonly Charge[];
+  expiresAt: string;
+  description: string;
+  referenceId: string | null;
+  category: string | null;
 };
 
-export type CreditLedger =
-  | { status: "unopened" }
-  | {
-      status: "open";
-      organizationId: string;
-      planType: string;
-      openedAt: string;
-      balance: number;
-      creditLimit: number;
-      autoRecharge: AutoRecharge;
-    };
-type AutoRecharge = { isEnabled: boolean; threshold: number; amount: number };
+/** A lot whose time has not come. */
+export type Coming = Part & { effectiveAt: string; description: string };
+
+export type OpenCreditLedger = {
+  status: "open";
+  workspaceId: string;
+  organizationId: string;
+  planType: PlanType;
+  openedAt: string;
+  creditLimit: number;
+  /** In effect, in the order they are spent in; without what holds reserve of them. */
+  lots: readonly Part[];
+  coming: readonly Coming[];
+  /** How many lots there were ever: each has a number of its own. */
+  lotCount: number;
+  /** Drawn on the credit limit. */
+  debt: number;
+  /** Oldest first. */
+  holds: readonly Hold[];
+  /** Totals of `lots` and of `holds`; of the latter, what is reserved of the credit limit. */
+  free: number;
+  held: number;
+  heldOverdraft: number;
+  /** What was given back of debits, as long as more of them could be. */
+  refunds: readonly { debitId: string; amount: number; until: string }[];
+  /** Sent, and neither received nor returned. */
+  transfers: readonly { transferId: string; parts: readonly Part[] }[];
+  budgets: readonly Budget[];
+  recharge: Recharge;
+  alert: { threshold: number | null; rearmAt: number; isLow: boolean };
+  /** Nothing becomes due by time alone before this; null for never. It may come early, never late. */
+  dueAt: string | null;
+};
+export type CreditLedger = { status: "unopened" } | OpenCreditLedger;
+
+export const balanceOf = ({ free, held, heldOverdraft, debt, creditLimit }: OpenCreditLedger): Balance => ({
+  posted: free + held - heldOverdraft - debt,
+  held,
+  available: free + creditLimit - debt - heldOverdraft,
+});
+
+/** An event before the first one changes nothing. */
+const onOpen =
+  <Data>(evolve: (ledger: OpenCreditLedger, data: Data) => OpenCreditLedger) =>
+  (ledger: CreditLedger, data: Data): CreditLedger =>
+    ledger.status === "open" ? evolve(ledger, data) : ledger;
 
 /** A workspace's prepaid credits. Its id is the workspace's; its events carry the hash chain auditors verify. */
-export const creditLedger: Aggregate<typeof events, CreditLedger> = {
+export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
   category: "credit_ledger",
-  events,
+  events: ledgerEvents,
   initial: { status: "unopened" },
-  ledger: { foldVersion: 1 },
+  ledger: { foldVersion: 2 },
   evolve: {
-    LedgerOpened: (_, { organizationId, planType, creditLimit, openedAt }) => ({
-      status: "open",
-      organizationId,
-      planType,
-      openedAt,
-      balance: 0,
-      creditLimit,
-      autoRecharge: { isEnabled: false, threshold: 0, amount: 0 },
+    LedgerOpened: (_, { workspaceId, organizationId, planType, creditLimit, openedAt }) => ({
+      ...{ status: "open", workspaceId, organizationId, planType, openedAt, creditLimit },
+      ...{ lots: [], coming: [], lotCount: 0, debt: 0, holds: [], free: 0, held: 0, heldOverdraft: 0 },
+      ...{ refunds: [], transfers: [], budgets: [], recharge: noRecharge, dueAt: null },
+      alert: { threshold: null, rearmAt: 0, isLow: false },
     }),
-    CreditsPurchased: (ledger, { amount }) => moved(ledger, amount),
-    CreditsDebited: (ledger, { amount }) => moved(ledger, -amount),
-    CreditsRecharged: (ledger, { amount }) => moved(ledger, amount),
-    AutoRechargeConfigured: (ledger, { isEnabled, threshold, amount }) =>
-      ledger.status === "open" ? { ...ledger, autoRecharge: { isEnabled, threshold, amount } } : ledger,
+    CreditLimitSet: onOpen((ledger, { creditLimit }) => ({ ...ledger, creditLimit })),
+
+    CreditsPurchased: onOpen((ledger, data) => granted(ledger, "purchased", data)),
+    CreditsGranted: onOpen((ledger, data) => granted(ledger, "promotional", data)),
+    CreditsAdjusted: onOpen((ledger, data) => granted(ledger, "adjustment", data)),
+    CreditsRecharged: onOpen((ledger, data) => ({
+      ...granted(ledger, "recharge", data),
+      recharge: { ...ledger.recharge, pending: null, failures: 0 },
+    })),
+    CreditsActivated: onOpen((ledger, { lot, settled }) => {
+      const activated = ledger.coming.find((each) => each.lot === lot);
+      if (!activated) return ledger;
+      const rest = { ...ledger, coming: ledger.coming.filter((each) => each !== activated) };
+      return scheduled(filled(rest, partOf(activated), settled));
+    }),
+    CreditsExpired: onOpen((ledger, { lot, amount }) =>
+      scheduled({ ...ledger, lots: ledger.lots.filter((each) => each.lot !== lot), free: ledger.free - amount }),
+    ),
+
+    CreditsDebited: onOpen((ledger, { parts, charges, amount }) => charge(drawn(ledger, parts), charges, amount)),
+    CreditsDeducted: onOpen((ledger, { parts }) => drawn(ledger, parts)),
+    CreditsRefunded: onOpen((ledger, refund) => {
+      const { debitId, amount, parts, settled, charges, refundableUntil: until, refundedAt } = refund;
+      const before = ledger.refunds.find((each) => each.debitId === debitId)?.amount ?? 0;
+      const others = ledger.refunds.filter((each) => each.debitId !== debitId && each.until > refundedAt);
+      const refunds = [...others, { debitId, amount: before + amount, until }];
+      return charge({ ...returned(ledger, parts, settled), refunds }, charges, -amount);
+    }),
+
+    HoldPlaced: onOpen((ledger, { holdId, amount, parts, charges, expiresAt, description, referenceId, category }) => {
+      const hold = { holdId, amount, parts, charges, expiresAt, description, referenceId, category };
+      const holds = [...ledger.holds, hold];
+      const reserved = {
+        ...{ lots: withoutParts(ledger.lots, parts), free: ledger.free - fromLots(parts), holds },
+        ...{ held: ledger.held + amount, heldOverdraft: ledger.heldOverdraft + overdrawn(parts) },
+      };
+      return charge(sooner({ ...ledger, ...reserved }, expiresAt), charges, amount);
+    }),
+    HoldCaptured: onOpen((ledger, { holdId, amount, parts, released, isFinal }) => {
+      const hold = ledger.holds.find((each) => each.holdId === holdId);
+      if (!hold) return ledger;
+      const rest = { ...hold, amount: hold.amount - amount, parts: beyond(hold.parts, amount) };
+      const captured = {
+        ...{ debt: ledger.debt + overdrawn(parts), held: ledger.held - amount },
+        ...{ heldOverdraft: ledger.heldOverdraft - overdrawn(parts) },
+        holds: ledger.holds.map((each) => (each === hold ? rest : each)),
+      };
+      return isFinal ? freed({ ...ledger, ...captured }, holdId, released) : { ...ledger, ...captured };
+    }),
+    HoldReleased: onOpen((ledger, { holdId, parts }) => freed(ledger, holdId, parts)),
+    HoldExpired: onOpen((ledger, { holdId, parts }) => scheduled(freed(ledger, holdId, parts))),
+
+    TransferSent: onOpen((ledger, { transferId, parts }) => ({
+      ...drawn(ledger, parts),
+      transfers: [...ledger.transfers, { transferId, parts }],
+    })),
+    TransferReceived: onOpen((ledger, { parts, settled }) => returned(ledger, parts, settled)),
+    TransferRefused: (ledger) => ledger,
+    TransferCompleted: onOpen((ledger, { transferId }) => arrived(ledger, transferId)),
+    TransferReturned: onOpen((ledger, { transferId, parts, settled }) =>
+      returned(arrived(ledger, transferId), parts, settled),
+    ),
+
+    AutoRechargeConfigured: onOpen((ledger, settings) => {
+      const { isEnabled, threshold, amount, target, coolOffSeconds, periodCap } = settings;
+      const asked = { isEnabled, threshold, amount, target, coolOffSeconds, periodCap };
+      return recharging(ledger, { ...asked, failures: 0, isSuspended: false, isCapTold: false });
+    }),
+    RechargeRequested: onOpen((ledger, { rechargeId, amount, requestedAt, periodStart }) => {
+      const { recharge } = ledger;
+      const before = recharge.periodStart === periodStart ? recharge.charged : 0;
+      const notBefore = new Date(Date.parse(requestedAt) + recharge.coolOffSeconds * 1_000).toISOString();
+      const requested = { pending: { rechargeId, amount }, requests: recharge.requests + 1, notBefore };
+      return recharging(ledger, { ...requested, periodStart, charged: before + amount, isCapTold: false });
+    }),
+    RechargeDeclined: onOpen((ledger, { amount, failures, retryAt }) => {
+      const charged = Math.max(0, ledger.recharge.charged - amount);
+      return recharging(ledger, { pending: null, charged, failures, notBefore: retryAt });
+    }),
+    AutoRechargeSuspended: onOpen((ledger) => recharging(ledger, { isEnabled: false, isSuspended: true })),
+    RechargeCapReached: onOpen((ledger, { periodStart, charged }) =>
+      recharging(ledger, { periodStart, charged, isCapTold: true }),
+    ),
+
+    BudgetSet: onOpen((ledger, { budgetId, scope, limit, period, alertsAt }) => {
+      const before = ledger.budgets.find((each) => each.budgetId === budgetId);
+      const { periodStart, spent } = before?.period === period ? before : { periodStart: "", spent: 0 };
+      const budget = { budgetId, scope, limit, period, alertsAt, periodStart, spent, toldAt: 0 };
+      return { ...ledger, budgets: [...ledger.budgets.filter((each) => each !== before), budget] };
+    }),
+    BudgetRemoved: onOpen((ledger, { budgetId }) => ({
+      ...ledger,
+      budgets: ledger.budgets.filter((each) => each.budgetId !== budgetId),
+    })),
+    BudgetThresholdReached: onOpen((ledger, { budgetId, threshold: toldAt }) => ({
+      ...ledger,
+      budgets: ledger.budgets.map((each) => (each.budgetId === budgetId ? { ...each, toldAt } : each)),
+    })),
+    BalanceAlertConfigured: onOpen((ledger, { threshold, rearmAt }) => ({
+      ...ledger,
+      alert: { threshold, rearmAt, isLow: false },
+    })),
+    LowBalanceReached: onOpen((ledger) => ({ ...ledger, alert: { ...ledger.alert, isLow: true } })),
+    BalanceRecovered: onOpen((ledger) => ({ ...ledger, alert: { ...ledger.alert, isLow: false } })),
   },
 };
 
-const moved = (ledger: CreditLedger, by: number): CreditLedger =>
-  ledger.status === "open" ? { ...ledger, balance: ledger.balance + by } : ledger;
+const partOf = ({ lot, amount, kind, priority, expiresAt }: Part): Part => ({ lot, amount, kind, priority, expiresAt });
+
+export const overdrawn = (parts: readonly Part[]): number => totalOf(parts.filter(({ lot }) => lot === 0));
+const fromLots = (parts: readonly Part[]): number => totalOf(parts) - overdrawn(parts);
+
+type Granted = Omit<Coming, "effectiveAt"> & { effectiveAt: string | null; settled: number };
+
+const granted = (ledger: OpenCreditLedger, kind: LotKind, grant: Omit<Granted, "kind">): OpenCreditLedger => {
+  const { effectiveAt, description, settled } = grant;
+  const part = { ...partOf({ ...grant, kind }), kind };
+  const counted = { ...ledger, lotCount: Math.max(ledger.lotCount, grant.lot) };
+  if (effectiveAt === null) return filled(counted, part, settled);
+  return sooner({ ...counted, coming: [...ledger.coming, { ...part, effectiveAt, description }] }, effectiveAt);
+};
+
+/** A lot comes into effect; what was drawn on the credit limit is paid back from it first. */
+const filled = (ledger: OpenCreditLedger, part: Part, settled: number): OpenCreditLedger =>
+  returned(ledger, part.amount === settled ? [] : [{ ...part, amount: part.amount - settled }], settled);
+
+/** Parts go to the lots they name, which there are or which begin with them. */
+const returned = (ledger: OpenCreditLedger, parts: readonly Part[], settled: number): OpenCreditLedger => {
+  const lotCount = parts.reduce((count, { lot }) => Math.max(count, lot), ledger.lotCount);
+  const lots = withParts(ledger.lots, parts);
+  const filled = { ...ledger, lots, lotCount, free: ledger.free + fromLots(parts), debt: ledger.debt - settled };
+  return parts.reduce((into, { expiresAt }) => sooner(into, expiresAt), filled);
+};
+
+const drawn = (ledger: OpenCreditLedger, parts: readonly Part[]): OpenCreditLedger => ({
+  ...ledger,
+  lots: withoutParts(ledger.lots, parts),
+  free: ledger.free - fromLots(parts),
+  debt: ledger.debt + overdrawn(parts),
+});
+
+/** The hold is over: these parts of it, all that was left, go back. */
+const freed = (ledger: OpenCreditLedger, holdId: string, parts: readonly Part[]): OpenCreditLedger => {
+  const hold = ledger.holds.find((each) => each.holdId === holdId);
+  if (!hold) return ledger;
+  const amount = totalOf(parts);
+  const back = {
+    ...returned(ledger, parts, 0),
+    ...{ holds: ledger.holds.filter((each) => each !== hold), held: ledger.held - amount },
+    heldOverdraft: ledger.heldOverdraft - overdrawn(parts),
+  };
+  return charge(back, hold.charges, -amount);
+};
+
+const arrived = (ledger: OpenCreditLedger, transferId: string): OpenCreditLedger => ({
+  ...ledger,
+  transfers: ledger.transfers.filter((each) => each.transferId !== transferId),
+});
+
+const charge = (ledger: OpenCreditLedger, charges: readonly Charge[], amount: number): OpenCreditLedger =>
+  charges.length === 0 ? ledger : { ...ledger, budgets: charged(ledger.budgets, charges, amount) };
+
+const recharging = (ledger: OpenCreditLedger, changed: Partial<Recharge>): OpenCreditLedger =>
+  sooner({ ...ledger, recharge: { ...ledger.recharge, ...changed } }, changed.notBefore ?? null);
+
+const sooner = (ledger: OpenCreditLedger, at: string | null): OpenCreditLedger =>
+  at === null || (ledger.dueAt !== null && ledger.dueAt <= at) ? ledger : { ...ledger, dueAt: at };
+
+/** Looks at everything: after what was due is done. */
+const scheduled = (ledger: OpenCreditLedger): OpenCreditLedger =>
+  [
+    ...ledger.coming.map(({ effectiveAt }) => effectiveAt),
+    ...ledger.lots.map(({ expiresAt }) => expiresAt),
+    ...ledger.holds.map(({ expiresAt }) => expiresAt),
+  ].reduce(sooner, { ...ledger, dueAt: null });

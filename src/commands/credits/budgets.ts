@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { CreditLevel } from "../../domain/credits/amounts.ts";
+import { BudgetTerms } from "../../domain/credits/budget.ts";
+import { reject } from "../../kernel/rejection.ts";
+import { asked, InLedger, Left, ledgerCommand, left } from "./ledgerCommand.ts";
+
+const budgetsMax = 100;
+const permission = "billing:admin";
+
+export const Budget = BudgetTerms.extend({ id: z.uuid() });
+
+/** Makes a budget, or changes one. What was spent before it was made does not count in it. */
+export const SetBudget = ledgerCommand({
+  name: "SetBudget",
+  permission,
+  input: InLedger.extend({ budgetId: z.uuid(), ...BudgetTerms.shape, alertsAt: BudgetTerms.shape.alertsAt.optional() }),
+  output: Left.extend({ budget: Budget }),
+  decide: ({ budgetId, scope, limit, period, alertsAt = [80, 100] }, { budgets }) => {
+    const isNew = budgets.every((budget) => budget.budgetId !== budgetId);
+    if (isNew && budgets.length >= budgetsMax)
+      return reject("conflict", "TOO_MANY_BUDGETS", "There are too many budgets.", { max: budgetsMax });
+    return [{ type: "BudgetSet", data: { budgetId, scope, limit, period, alertsAt } }];
+  },
+  answer: ({ events }) => {
+    const { budgetId: id, scope, limit, period, alertsAt } = asked(events, "BudgetSet").data;
+    return { budget: { id, scope, limit, period, alertsAt }, ...left(events) };
+  },
+});
+
+export const RemoveBudget = ledgerCommand({
+  name: "RemoveBudget",
+  permission,
+  input: InLedger.extend({ budgetId: z.uuid() }),
+  output: Left,
+  decide: ({ budgetId }, { budgets }) =>
+    budgets.some((budget) => budget.budgetId === budgetId)
+      ? [{ type: "BudgetRemoved", data: { budgetId } }]
+      : reject("missing", "RESOURCE_NOT_FOUND", "There is no such budget."),
+  answer: ({ events }) => left(events),
+});
+
+/** `rearmAt`: available credits have to reach this before a low balance is told again; a tenth above unless told. */
+export const ConfigureBalanceAlert = ledgerCommand({
+  name: "ConfigureBalanceAlert",
+  permission,
+  input: InLedger.extend({ threshold: CreditLevel.nullable(), rearmAt: CreditLevel.optional() }),
+  output: Left.extend({ threshold: CreditLevel.nullable(), rearmAt: CreditLevel }),
+  decide: ({ threshold, rearmAt = aTenthAbove(threshold ?? 0) }) =>
+    rearmAt < (threshold ?? 0)
+      ? reject("invalid", "REARM_BELOW_THRESHOLD", "The balance recovers at the threshold or above it.")
+      : [{ type: "BalanceAlertConfigured", data: { threshold, rearmAt } }],
+  answer: ({ events }) => {
+    const { threshold, rearmAt } = asked(events, "BalanceAlertConfigured").data;
+    return { threshold, rearmAt, ...left(events) };
+  },
+});
+
+const aTenthAbove = (threshold: number): number =>
+  Math.min(Number.MAX_SAFE_INTEGER, threshold + Math.ceil(threshold / 10));

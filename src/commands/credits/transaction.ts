@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { Credits } from "../../domain/credits/amounts.ts";
+import type { LedgerEvent } from "../../domain/credits/unfolding.ts";
+import type { Recorded } from "../../kernel/decider.ts";
+import { Left, left } from "./ledgerCommand.ts";
+
+/** One word for each way posted credits change (BILL-09). A capture is a debit that had been held. */
+export const TransactionType = z.enum([
+  "purchase",
+  "grant",
+  "debit",
+  "recharge",
+  "refund",
+  "adjustment",
+  "expiry",
+  "transfer_out",
+  "transfer_in",
+  "transfer_return",
+]);
+export type TransactionType = z.output<typeof TransactionType>;
+
+/** A line of the ledger: `amount` is positive whatever the type, `change` is what it did to the posted balance. */
+export const Transaction = z.object({
+  id: z.uuid(),
+  type: TransactionType,
+  amount: Credits,
+  change: z.int(),
+  balanceAfter: z.int(),
+  description: z.string(),
+  referenceId: z.string().nullable(),
+  category: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+});
+export type Transaction = z.output<typeof Transaction>;
+
+export const TransactionWritten = Left.extend({ transaction: Transaction });
+
+type Moved = Extract<Recorded<LedgerEvent>, { data: { amount: number; description: string } }>;
+
+/** `sign` says which way the event moved the balance: 0 for a lot whose time has yet to come. */
+export const transactionWritten = (
+  events: readonly Recorded<LedgerEvent>[],
+  { id, data, metadata }: Moved,
+  type: TransactionType,
+  sign: 1 | 0 | -1,
+): z.output<typeof TransactionWritten> => ({
+  transaction: {
+    id,
+    type,
+    amount: data.amount,
+    change: sign * data.amount,
+    balanceAfter: data.after.posted,
+    description: data.description,
+    referenceId: "referenceId" in data ? data.referenceId : null,
+    category: "category" in data ? data.category : null,
+    createdAt: metadata.occurredAt,
+  },
+  ...left(events),
+});

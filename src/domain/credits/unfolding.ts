@@ -1,0 +1,29 @@
+import { type EventOf, fold } from "../../kernel/decider.ts";
+import { balanceOf, type CreditLedger, creditLedger, type OpenCreditLedger } from "./creditLedger.ts";
+import type { LedgerEvents } from "./ledgerEvents.ts";
+
+export type LedgerEvent = EventOf<LedgerEvents>;
+/** What every event of a ledger says besides what is its own. */
+type Common = "workspaceId" | "organizationId" | "after";
+type Told<E> = E extends { type: infer T; data: infer D } ? { type: T; data: Omit<D, Common> } : never;
+export type Happening = Told<Exclude<LedgerEvent, { type: "LedgerOpened" }>>;
+
+/** A ledger with what has just happened to it. */
+export type Unfolding = { ledger: OpenCreditLedger; events: readonly LedgerEvent[] };
+
+export const unfold = (ledger: OpenCreditLedger): Unfolding => ({ ledger, events: [] });
+
+/** One more event, with the balance right after it. */
+export const happen = ({ ledger, events }: Unfolding, { type, data }: Happening): Unfolding => {
+  const { workspaceId, organizationId } = ledger;
+  // Type and data came in as one of the events' own pairs, which spreading loses.
+  const said = (after: OpenCreditLedger) =>
+    ({ type, data: { workspaceId, organizationId, ...data, after: balanceOf(after) } }) as LedgerEvent;
+  const next = opened(fold(creditLedger, [said(ledger)], ledger));
+  return { ledger: next, events: [...events, said(next)] };
+};
+
+export const opened = (ledger: CreditLedger): OpenCreditLedger => {
+  if (ledger.status !== "open") throw new Error("a ledger that was written to is open");
+  return ledger;
+};
