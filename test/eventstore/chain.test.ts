@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import canonicalize from "canonicalize";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { canonical, linkOf, verifyChain } from "../../src/eventstore/chain.ts";
@@ -9,9 +10,10 @@ type Data = Record<string, unknown>;
 const chained = (data: readonly Data[]) => {
   let chain = workspaceId;
   return data.map((item, index) => {
-    const event = { id: randomUUID(), type: "CreditsDebited", data: item };
+    const metadata = { commandId: randomUUID(), actor: { kind: "system", id: null } };
+    const event = { id: randomUUID(), type: "CreditsDebited", data: item, metadata };
     chain = linkOf(chain, event);
-    return { ...event, revision: BigInt(index), metadata: { chain } };
+    return { ...event, revision: BigInt(index), metadata: { ...metadata, chain } };
   });
 };
 
@@ -39,6 +41,7 @@ test("an event that was edited, exchanged, dropped, doubled or moved is named", 
         events.with(at, { ...event, data: { ...event.data, extra: 1 } }),
         events.with(at, { ...event, type: "CreditsPurchased" }),
         events.with(at, { ...event, id: randomUUID() }),
+        events.with(at, { ...event, metadata: { ...event.metadata, commandId: randomUUID() } }),
         events.toSpliced(at, 1),
         events.toSpliced(at, 1).map((moved, index) => ({ ...moved, revision: BigInt(index) })),
         events.with(at, next).with(at + 1, event),
@@ -58,12 +61,32 @@ test("a ledger does not pass for another workspace's", async () => {
 });
 
 test("a link is what a stranger computes from its definition", () => {
-  // printf '9f2c…\n11111111-…\nCreditsDebited\n{"amount":5,"description":"é"}' | sha256sum
-  const data = { description: "é", amount: 5 };
-  const link = linkOf(workspaceId, { id: "11111111-1111-8111-8111-111111111111", type: "CreditsDebited", data });
-  expect(link).toBe("e495f0096ac9d04f41baa157e020b874c433be0eddbaa559f75d46285ecfb5de");
+  // printf '9f2c…\n11111111-…\nCreditsDebited\n{"amount":5,"description":"é"}\n{"occurredAt":"…"}' | sha256sum
+  const event = {
+    id: "11111111-1111-8111-8111-111111111111",
+    type: "CreditsDebited",
+    data: { description: "é", amount: 5 },
+    metadata: { occurredAt: "2026-03-01T09:00:00.000Z", chain: "not part of it" },
+  };
+  expect(linkOf(workspaceId, event)).toBe("8c87f98810c8637ee408e42b6653867718dd0cae99ece7e6d31cc48832ca91a2");
+});
+
+test("every JSON value is spelled as RFC 8785 says: as another program that knows the RFC spells it", () => {
+  const names = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "10", "9", '"', "é", "\u2028"));
+  const { value } = fc.letrec((tie) => ({
+    leaf: fc.oneof(fc.jsonValue({ maxDepth: 0 }), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.string()),
+    value: fc.oneof({ maxDepth: 4 }, tie("leaf"), fc.array(tie("value")), fc.dictionary(names, tie("value"))),
+  }));
+  fc.assert(
+    fc.property(value, (given) => {
+      expect(canonical(given)).toBe(canonicalize(given));
+    }),
+    { numRuns: 500 },
+  );
+  expect(canonical({ b: undefined, a: [undefined, -0, 1e21] })).toBe('{"a":[null,0,1e+21]}');
 });
 
 test("what JSON cannot say has no canonical form", () => {
-  for (const value of [undefined, Number.NaN, "\ud800"]) expect(() => canonical(value)).toThrow();
+  for (const value of [undefined, Number.NaN, "\ud800", 1n, { a: () => 1 }, { "\ud800": 1 }])
+    expect(() => canonical(value)).toThrow();
 });

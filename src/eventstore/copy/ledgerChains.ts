@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { linkOf } from "../chain.ts";
 import { type CopiedEvent, isTombstone, nameOf } from "./copiedEvent.ts";
 
@@ -29,12 +30,14 @@ export const ledgerChains = (ledgerOf: LedgerOf): { add(event: CopiedEvent): voi
 /** Undefined where the event does not hold it. */
 const linkFrom = (previous: string, { id, type, data, metadata }: CopiedEvent): string | undefined => {
   try {
-    const link = linkOf(previous, { id, type, data: parsed(data) });
-    const said = parsed(metadata);
-    return typeof said === "object" && said !== null && "chain" in said && said.chain === link ? link : undefined;
+    const said = Said.parse(parsed(metadata));
+    const link = linkOf(previous, { id, type, data: parsed(data), metadata: said });
+    return said.chain === link ? link : undefined;
   } catch {
     return undefined;
   }
 };
+
+const Said = z.looseObject({ chain: z.string() });
 
 const parsed = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());

@@ -100,8 +100,8 @@ describe("verification finds", () => {
 
   test("a ledger whose chain does not hold, in both alike", async () => {
     const chained = (chain: string) => ({ metadata: Buffer.from(JSON.stringify({ chain })) });
-    const first = linkOf("1", { id: event(0).id, type: "Numbered", data: { n: 0 } });
-    const second = linkOf(first, { id: event(1).id, type: "Numbered", data: { n: 1 } });
+    const first = linkOf("1", { id: event(0).id, type: "Numbered", data: { n: 0 }, metadata: {} });
+    const second = linkOf(first, { id: event(1).id, type: "Numbered", data: { n: 1 }, metadata: {} });
     const ledger = [event(0, chained(first)), event(1, chained(second))];
     const ledgerOf = (stream: string) => stream.slice("order-".length);
     const check = (events: readonly CopiedEvent[]) =>
