@@ -16,6 +16,8 @@ export type CommandContext = {
   userAgent: string | null;
   /** If-Match: refuse with `REVISION_MISMATCH` unless the stream stands here. */
   expectedRevision?: bigint;
+  /** Only to be told what would be: it is decided as ever, and neither written nor remembered. */
+  dryRun?: true;
   /** What was asked for, where the input also holds what was made of it and is new each time (a hash, a token). */
   preparedFrom?: unknown;
 };

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { CarriedOut, CommandMemory, Snapshot } from "./commandMemory.ts";
+import type { CarriedOut, CommandMemory, Commands, Snapshot } from "./commandMemory.ts";
 import { type HeldTotal, heldCommands } from "./heldCommands.ts";
 import type { Limits, Warn } from "./limits.ts";
 
@@ -10,6 +10,8 @@ const retryMs = 1_000;
  */
 const shortFrom = 0.75;
 const hurry = 10;
+/** So many commands a long stream may be read ahead of the memory. */
+const readAheadMax = 10_000;
 
 /** The commands a stream has seen, as its lane needs to know them. */
 export type CommandLog = {
@@ -23,8 +25,10 @@ export type CommandLog = {
   disown(): Promise<void>;
   /** Makes these known where they are among the older ones. False when those are gone: the stream has to be read. */
   recall(commandIds: readonly string[]): Promise<boolean>;
-  /** Hands a fold over to the memory, in the background, once enough commands have come since the last one. */
+  /** Hands a fold over to the memory, in the background, once enough has happened since the last one. */
   keep(standing: Omit<Snapshot, "lastCommandId">, lastCommandId: string): void;
+  /** Lets the memory come after, where much was read and is held here. */
+  catchUp(): Promise<void>;
   /** The lane is let go: what is held here does not count any more. */
   release(): void;
 };
@@ -40,12 +44,14 @@ export const shortLog = (total: HeldTotal): CommandLog => {
     disown: async () => undefined,
     recall: async () => true,
     keep: () => undefined,
+    catchUp: async () => undefined,
     release: held.release,
   };
 };
 
 type Options = {
-  stream: string;
+  /** The id in the stream's name. */
+  ledger: string;
   foldVersion: number;
   memory: CommandMemory;
   limits: Pick<Limits, "snapshotEvery" | "heldCommandsMax" | "heldByLedgerMax">;
@@ -53,36 +59,61 @@ type Options = {
   warn: Warn;
 };
 
+type HandOver = { snapshot: Snapshot; commands: Commands };
+
 /** The newest here, the older ones in the memory: a ledger's commands are known for its whole life at flat cost. */
-export const ledgerLog = ({ stream, foldVersion, memory, limits, total, warn }: Options): CommandLog => {
+export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: Options): CommandLog => {
   const { snapshotEvery, heldCommandsMax, heldByLedgerMax } = limits;
   const held = heldCommands(total);
-  let recalled: ReadonlyMap<string, CarriedOut> = new Map();
-  /** The command up to which the memory has all of them. */
-  let keptUpTo: string | undefined;
-  let kept: { lastCommandId: string; commands: ReadonlyMap<string, CarriedOut> } | undefined;
-  let isKeeping = false;
+  let recalled: Commands = new Map();
+  /** The command up to which the memory has all of them, and alone. */
+  let forgottenUpTo: string | undefined;
+  /** Up to where snapshots were taken. */
+  let snapshotAt = -1n;
+  let next: HandOver | undefined;
+  let kept: HandOver[] = [];
+  let keeping: Promise<void> | undefined;
+  let isReleased = false;
 
-  const handOver = async (snapshot: Snapshot): Promise<void> => {
-    const commands = held.setAside();
+  const handOver = async (one: HandOver): Promise<void> => {
+    const since = kept.at(-1)?.snapshot.lastCommandId ?? forgottenUpTo;
     try {
-      await memory.keep(stream, foldVersion, snapshot, commands, keptUpTo);
-      kept = { lastCommandId: snapshot.lastCommandId, commands };
+      await memory.keep(ledger, { version: foldVersion, snapshot: one.snapshot }, one.commands, since);
+      // The lane may have begun anew meanwhile.
+      if (held.has(one.commands)) kept.push(one);
     } catch (error) {
-      warn({ error, stream }, "a ledger's snapshot could not be kept; its commands stay in memory");
+      warn({ error, ledger }, "a ledger's snapshot could not be kept; its commands stay in memory");
+      if (held.has(one.commands) && !isReleased) next = next ? joined(one, next) : one;
       await delay(retryMs, undefined, { ref: false });
     }
-    isKeeping = false;
+  };
+  const joined = (earlier: HandOver, later: HandOver): HandOver => ({
+    snapshot: later.snapshot,
+    commands: held.joined(earlier.commands, later.commands),
+  });
+
+  const handOverAll = async (): Promise<void> => {
+    while (next) {
+      const one = next;
+      next = undefined;
+      keeping = handOver(one);
+      await keeping;
+    }
+    keeping = undefined;
   };
 
   /** Never between `recall` and the decision it is for: a command would have left here, and not been found there. */
   const forgetKept = () => {
-    if (kept && held.drop(kept.commands)) keptUpTo = kept.lastCommandId;
-    kept = undefined;
+    for (const { snapshot, commands } of kept) {
+      held.drop(commands);
+      forgottenUpTo = snapshot.lastCommandId;
+    }
+    kept = [];
   };
 
-  const isDue = () =>
-    held.size() >= (total.commands > heldCommandsMax * shortFrom ? Math.ceil(snapshotEvery / hurry) : snapshotEvery);
+  const isDue = (revision: bigint) =>
+    revision - snapshotAt >=
+    (total.commands > heldCommandsMax * shortFrom ? Math.ceil(snapshotEvery / hurry) : snapshotEvery);
 
   return {
     known: (commandId) => held.get(commandId) ?? recalled.get(commandId),
@@ -90,35 +121,47 @@ export const ledgerLog = ({ stream, foldVersion, memory, limits, total, warn }: 
     isFull: () =>
       held.size() >= heldByLedgerMax || (held.size() >= snapshotEvery * 2 && total.commands >= heldCommandsMax),
     async begin() {
-      const snapshot = await memory.snapshot(stream, foldVersion);
+      const snapshot = await memory.snapshot(ledger, foldVersion);
       held.clear();
-      kept = undefined;
-      keptUpTo = snapshot?.lastCommandId;
+      next = undefined;
+      kept = [];
+      forgottenUpTo = snapshot?.lastCommandId;
+      snapshotAt = snapshot?.revision ?? -1n;
       return snapshot;
     },
     async disown() {
-      warn({ stream }, "a ledger's snapshot is of events the store does not have, and is made anew");
-      await memory.forget(stream);
-      keptUpTo = undefined;
+      warn({ ledger }, "a ledger's snapshot is of events the store does not have, and is made anew");
+      await memory.forget(ledger);
+      forgottenUpTo = undefined;
+      snapshotAt = -1n;
     },
     async recall(commandIds) {
       forgetKept();
-      const older = keptUpTo === undefined ? [] : commandIds.filter((id) => held.get(id) === undefined);
-      if (keptUpTo === undefined || older.length === 0) {
-        recalled = new Map();
-        return true;
-      }
-      const found = await memory.recall(stream, foldVersion, keptUpTo, older);
-      recalled = found ?? new Map();
+      recalled = new Map();
+      if (forgottenUpTo === undefined) return true;
+      const older = commandIds.filter((id) => held.get(id) === undefined);
+      if (older.length === 0) return true;
+      const found = await memory.recall(ledger, forgottenUpTo, older);
+      if (found) recalled = found;
       return found !== undefined;
     },
-    keep(standing, lastCommandId) {
+    keep({ state, revision, position, chain }, lastCommandId) {
       forgetKept();
-      if (isKeeping || !isDue()) return;
-      isKeeping = true;
-      const { state, revision, position, chain } = standing;
-      void handOver({ state, revision, position, chain, lastCommandId });
+      if (!isDue(revision)) return;
+      snapshotAt = revision;
+      const one = { snapshot: { state, revision, position, chain, lastCommandId }, commands: held.setAside() };
+      next = next ? joined(next, one) : one;
+      if (!keeping) void handOverAll();
     },
-    release: held.release,
+    async catchUp() {
+      forgetKept();
+      if (held.size() < readAheadMax) return;
+      await keeping;
+      forgetKept();
+    },
+    release() {
+      isReleased = true;
+      held.release();
+    },
   };
 };

@@ -1,12 +1,10 @@
-/** A command that was carried out: what it takes to recognise it and to answer it again. */
+/** A command that was carried out: what it takes to recognise it, and to find the events it is answered from again. */
 export type CarriedOut = {
   inputHash: string;
   /** Of its first event, and of its last one. */
   firstRevision: bigint;
   revision: bigint;
   position: bigint;
-  /** The state right after it, where that was kept: without it, the stream is folded up to there. */
-  state?: unknown;
 };
 
 /** A ledger folded up to one of its commands. */
@@ -18,31 +16,29 @@ export type Snapshot = {
   lastCommandId: string;
 };
 
+/** By their ids. */
+export type Commands = ReadonlyMap<string, CarriedOut>;
+
 /**
- * Where ledgers keep what would be too long to read again: the fold so far, and the commands it was made of. A ledger's
- * rows can be thrown away at any time. That costs a read of its stream and changes nothing else.
+ * Where ledgers, told apart by the id in their stream's name, keep what would be too long to read again: the fold so
+ * far, and the commands it was made of. A ledger's rows can be thrown away at any time. That costs a read of its stream
+ * and changes nothing else.
  */
 export type CommandMemory = {
   /** The newest one of this fold whose commands are there. */
-  snapshot(stream: string, foldVersion: number): Promise<Snapshot | undefined>;
+  snapshot(ledger: string, foldVersion: number): Promise<Snapshot | undefined>;
   /** Of these commands, those known; `undefined` when the rows up to `lastCommandId` are not there any more. */
-  recall(
-    stream: string,
-    foldVersion: number,
-    lastCommandId: string,
-    commandIds: readonly string[],
-  ): Promise<ReadonlyMap<string, CarriedOut> | undefined>;
+  recall(ledger: string, lastCommandId: string, commandIds: readonly string[]): Promise<Commands | undefined>;
   /**
    * Both or neither: a snapshot stands for all commands up to it. `commands` are those after `since`, the last command
    * kept before; throws when that is not there any more.
    */
   keep(
-    stream: string,
-    foldVersion: number,
-    snapshot: Snapshot,
-    commands: ReadonlyMap<string, CarriedOut>,
+    ledger: string,
+    fold: { version: number; snapshot: Snapshot },
+    commands: Commands,
     since: string | undefined,
   ): Promise<void>;
-  /** Throws away what is kept of a stream: it is about events the stream does not have. */
-  forget(stream: string): Promise<void>;
+  /** Throws away what is kept of a ledger: it is about events the stream does not have. */
+  forget(ledger: string): Promise<void>;
 };

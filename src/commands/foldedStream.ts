@@ -1,7 +1,7 @@
 import type { Command, Recorded } from "../kernel/decider.ts";
-import { type Draft, evolved, type Standing } from "./batch.ts";
+import type { Standing } from "./batch.ts";
 import type { CommandLog } from "./commandLog.ts";
-import type { CarriedOut } from "./commandMemory.ts";
+import { type Draft, evolved } from "./decision.ts";
 
 /** The stream of one aggregate, decoded. */
 export type Journal = {
@@ -20,8 +20,8 @@ export type FoldedStream = {
   present(): Standing | undefined;
   /** Reads what is new, or all of it when nothing is in memory. Only one at a time. */
   read(): Promise<Standing>;
-  /** This process has written: by whom, and what it adds up to. */
-  wrote(standing: Standing, commands: readonly (readonly [commandId: string, CarriedOut])[]): void;
+  /** This process has written, and this is what it adds up to. */
+  wrote(standing: Standing): void;
   /** The stream is known to reach at least here. */
   reached(revision: bigint): void;
   /** What is in memory may be old. */
@@ -38,10 +38,6 @@ export const foldedStream = ({ on, id, journal, log }: Options): FoldedStream =>
   /** How often the state had to be doubted, and how many of these doubts a later read has settled. */
   let doubts = 0;
   let settledDoubts = 0;
-
-  /** The state is kept with a command only where folding up to it again would be long. */
-  const remember = (commandId: string, { state, ...command }: CarriedOut) =>
-    log.add(commandId, on.ledger ? { ...command, state } : command);
 
   const begin = async (): Promise<Standing> => {
     const snapshot = await log.begin();
@@ -60,7 +56,7 @@ export const foldedStream = ({ on, id, journal, log }: Options): FoldedStream =>
     const { commandId, inputHash } = metadata;
     const state = evolved(on, from.state, type, data);
     const firstRevision = log.known(commandId)?.firstRevision ?? revision;
-    remember(commandId, { inputHash, firstRevision, revision, position, state });
+    log.add(commandId, { inputHash, firstRevision, revision, position });
     return { state, revision, position, chain: metadata.chain ?? id };
   };
 
@@ -78,14 +74,14 @@ export const foldedStream = ({ on, id, journal, log }: Options): FoldedStream =>
           lastCommandId = commandId;
           standing = folded(standing, event);
         }
+        await log.catchUp();
       }
       current = standing;
       settledDoubts = doubtsBefore;
       return standing;
     },
-    wrote(standing, commands) {
+    wrote(standing) {
       current = standing;
-      for (const [commandId, command] of commands) remember(commandId, command);
     },
     reached(revision) {
       if (revision > reached) reached = revision;

@@ -1,15 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "../kernel/decider.ts";
-import { type Rejection, reject } from "../kernel/rejection.ts";
-import { type Decision, decideBatch, type Job, type Standing } from "./batch.ts";
-import type { Accepted } from "./commandContext.ts";
+import { reject } from "../kernel/rejection.ts";
+import { decideBatch, type Standing, type Unit } from "./batch.ts";
 import type { CommandLog } from "./commandLog.ts";
+import type { Decision, Job } from "./decision.ts";
 import { type FoldedStream, foldedStream, type Journal } from "./foldedStream.ts";
 import type { Limits } from "./limits.ts";
-import { carriedOut, outcomeOf } from "./outcome.ts";
+import { carriedOut, type Outcome, outcomeOf } from "./outcome.ts";
+import { type Party, partyOf } from "./party.ts";
+import { answerAgain } from "./repetition.ts";
 
 export type Lane = {
-  submit(job: Job): Promise<Accepted<unknown> | Rejection>;
+  /** One outcome for each, in their order, which is the one they are carried out in. */
+  submit(units: readonly Unit[]): Promise<Outcome[]>;
   /** The folded stream: what is in memory when that `isCurrent` and nothing newer is known of, else read again. */
   standing(isCurrent: boolean): Promise<Standing>;
   /** The stream is known to reach at least here. */
@@ -21,7 +24,8 @@ export type Lane = {
   release(): void;
 };
 
-type Waiting = { job: Job; resolve(outcome: Accepted<unknown> | Rejection): void; reject(error: unknown): void };
+/** Its commands are those of the party from `from` on. */
+type Waiting = Unit & { party: Party; from: number };
 type Watcher = { isCurrent: boolean; resolve(standing: Standing): void; reject(error: unknown): void };
 type Options = { on: Command["on"]; id: string; stream: string; journal: Journal; log: CommandLog; limits: Limits };
 type Site = Omit<Options, "on" | "id"> & { folded: FoldedStream; waiting: Waiting[] };
@@ -47,8 +51,8 @@ export const openLane = (options: Options): Lane => {
       const asking = watchers;
       watchers = [];
       if (asking.length > 0) await inform(asking, folded);
-      const commands = waiting.splice(0, limits.batchCommandsMax);
-      if (commands.length > 0) await carryOutOrTell(commands, site);
+      const units = waiting.splice(0, unitsWithin(waiting, limits.batchCommandsMax));
+      if (units.length > 0) await carryOutOrTell(units, site);
     }
     isRunning = false;
   };
@@ -59,12 +63,18 @@ export const openLane = (options: Options): Lane => {
   };
 
   return {
-    submit(job) {
-      if (waiting.length >= limits.waitingMax || log.isFull()) return Promise.resolve(overloaded);
-      return new Promise((resolve, reject) => {
-        waiting.push({ job, resolve, reject });
-        wake();
-      });
+    submit(units) {
+      const count = units.reduce((sum, { jobs }) => sum + jobs.length, 0);
+      if (waiting.length >= limits.waitingMax || log.isFull())
+        return Promise.resolve(new Array(count).fill(overloaded));
+      const party = partyOf(count);
+      let from = 0;
+      for (const unit of units) {
+        waiting.push({ ...unit, party, from });
+        from += unit.jobs.length;
+      }
+      wake();
+      return party.told;
     },
     standing(isCurrent) {
       const present = isCurrent ? folded.present() : undefined;
@@ -81,6 +91,16 @@ export const openLane = (options: Options): Lane => {
   };
 };
 
+/** How many of them make so many commands; one at least. */
+const unitsWithin = (waiting: readonly Waiting[], commandsMax: number): number => {
+  let commands = 0;
+  const beyond = waiting.findIndex(({ jobs }) => {
+    commands += jobs.length;
+    return commands > commandsMax;
+  });
+  return beyond === -1 ? waiting.length : Math.max(beyond, 1);
+};
+
 const inform = async (asking: readonly Watcher[], folded: FoldedStream): Promise<void> => {
   try {
     const present = asking.every(({ isCurrent }) => isCurrent) ? folded.present() : undefined;
@@ -91,72 +111,98 @@ const inform = async (asking: readonly Watcher[], folded: FoldedStream): Promise
   }
 };
 
-const carryOutOrTell = async (commands: Waiting[], site: Site): Promise<void> => {
+const carryOutOrTell = async (units: Waiting[], site: Site): Promise<void> => {
   try {
-    await carryOut(commands, site);
+    await carryOut(units, site);
   } catch (error) {
     site.folded.doubt();
-    if (commands.length === 1 || site.journal.isOutage(error)) for (const { reject } of commands) reject(error);
+    if (units.length === 1 || site.journal.isOutage(error))
+      for (const { jobs, party } of units) for (const _ of jobs) party.fail(error);
     // One of them cannot be written: it alone shall hear of it.
-    else for (const command of commands) await carryOutOrTell([command], site);
+    else for (const unit of units) await carryOutOrTell([unit], site);
   }
 };
 
-/** Takes `commands` to where the stream proves what becomes of them. Those that do not fit go back to the queue. */
-const carryOut = async (commands: Waiting[], site: Site): Promise<void> => {
+/** Takes `units` to where the stream proves what becomes of them. Those that do not fit go back to the queue. */
+const carryOut = async (units: Waiting[], site: Site): Promise<void> => {
   const { stream, folded, waiting, journal, log, limits } = site;
   let isProven = false;
   for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
     const present = folded.present();
     const standing = present ?? (await folded.read());
     isProven ||= !present;
-    const jobs = commands.map(({ job }) => job);
-    if (!(await log.recall(jobs.map(({ context }) => context.commandId)))) {
+    if (!(await log.recall(idsOf(units)))) {
       folded.forget();
       continue;
     }
     const { known } = log;
-    const { decisions, drafts, state } = decideBatch(jobs, { stream, standing, known, bytesMax: limits.batchBytesMax });
-    waiting.unshift(...commands.splice(decisions.length));
+    const { decisions, drafts, state } = decideBatch(units, {
+      stream,
+      standing,
+      known,
+      bytesMax: limits.batchBytesMax,
+    });
+    waiting.unshift(...units.splice(decisions.length));
     if (drafts.length === 0) {
-      // Nothing is written that could prove the state: a refusal must not rest on what is long past.
-      if (isProven || !decisions.some(needsProof)) return tell(commands, decisions, standing.position, site);
+      // Nothing is written that could prove the state: what is told must not rest on what is long past.
+      if (isProven || !decisions.flat().some(needsProof)) return tell(units, decisions, standing.position, site);
       folded.doubt();
       continue;
     }
     const written = await journal.append(drafts, standing);
-    if (written !== "conflict") return settle(commands, decisions, { state, ...written }, site);
+    if (written !== "conflict") return settle(units, decisions, { state, ...written }, site);
     folded.doubt();
     isProven = false;
     await delay(backoff(attempt));
   }
-  for (const { resolve } of commands) resolve(contention);
+  for (const { jobs, party, from } of units) jobs.forEach((_, index) => void party.tell(from + index, contention));
 };
 
-const needsProof = ({ kind }: Decision): boolean => kind === "refused" || kind === "accepted";
+const idsOf = (units: readonly Unit[]): string[] =>
+  units.flatMap(({ jobs }) => jobs.map(({ context }) => context.commandId));
+
+const needsProof = ({ kind }: Decision): boolean => kind === "refused" || kind === "accepted" || kind === "tried";
 
 /** Random, so that two processes that met once do not go on meeting. */
 const backoff = (attempt: number): number => Math.random() * Math.min(backoffMaxMs, backoffMinMs * 2 ** attempt);
 
-const settle = (commands: readonly Waiting[], decisions: readonly Decision[], standing: Standing, site: Site): void => {
+type Decisions = readonly (readonly Decision[])[];
+
+const settle = (units: readonly Waiting[], decisions: Decisions, standing: Standing, site: Site): void => {
+  const { folded, log } = site;
   const { position } = standing;
-  const carried = commands.flatMap(({ job }, index) => {
-    const decision = decisions[index];
-    return decision?.kind === "accepted" ? carriedOut(job, decision, position) : [];
-  });
-  site.folded.wrote(standing, carried);
-  tell(commands, decisions, position, site);
-  // Last: what is kept elsewhere may be forgotten here, and repeated commands have just been looked up.
-  const [lastCommandId] = carried.at(-1) ?? [];
-  if (lastCommandId !== undefined) site.log.keep(standing, lastCommandId);
+  let lastCommandId: string | undefined;
+  for (const decision of decisions.flat()) {
+    if (decision.kind !== "accepted" || decision.drafts.length === 0) continue;
+    lastCommandId = decision.commandId;
+    log.add(lastCommandId, carriedOut(decision, position));
+  }
+  folded.wrote(standing);
+  tell(units, decisions, position, site);
+  if (lastCommandId !== undefined) log.keep(standing, lastCommandId);
 };
 
-const tell = (commands: readonly Waiting[], decisions: readonly Decision[], position: bigint, site: Site): void => {
-  const { log, journal } = site;
-  commands.forEach(({ job, resolve, reject }, index) => {
-    const decision = decisions[index];
-    if (decision) outcomeOf(job, decision, { position, known: log.known, journal }).then(resolve, reject);
+const tell = (units: readonly Waiting[], decisions: Decisions, position: bigint, { journal }: Site): void => {
+  units.forEach(({ jobs, party, from }, unit) => {
+    decisions[unit]?.forEach((decision, index) => {
+      const job = jobs[index];
+      if (job) tellOne(job, decision, { position, journal, party, index: from + index });
+    });
   });
+};
+
+type Telling = { position: bigint; journal: Journal; party: Party; index: number };
+
+const tellOne = (job: Job, decision: Decision, { position, journal, party, index }: Telling): void => {
+  if (decision.kind === "repeated") {
+    answerAgain(job, decision.first, journal).then((outcome) => party.tell(index, outcome), party.fail);
+    return;
+  }
+  try {
+    party.tell(index, outcomeOf(job, decision, position));
+  } catch (error) {
+    party.fail(error);
+  }
 };
 
 const contention = reject("conflict", "CONTENTION", "Too many others write here at the moment. Please try again.");

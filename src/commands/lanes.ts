@@ -17,6 +17,8 @@ type Lanes = {
    * it is read again, unless the store has just gone away.
    */
   standing(on: Command["on"], id: string): Promise<Standing>;
+  /** What is in memory now. */
+  held(): { lanes: number; commands: number };
   /** Begins to follow the store; what is known until then is read again before it is used. */
   start(): void;
   stop(): Promise<void>;
@@ -42,7 +44,7 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
   const open = (on: Command["on"], id: string, stream: string): Lane => {
     const { events, ledger } = on;
     const log = ledger
-      ? ledgerLog({ stream, foldVersion: ledger.foldVersion, memory, limits, total, warn })
+      ? ledgerLog({ ledger: id, foldVersion: ledger.foldVersion, memory, limits, total, warn })
       : shortLog(total);
     const journal = journalOf({ store, codec, events, stream, isLedger: ledger !== undefined });
     return openLane({ on, id, stream, journal, log, limits });
@@ -71,6 +73,7 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
 
   return {
     of,
+    held: () => ({ lanes: lanes.size, commands: total.commands }),
     async standing(on, id) {
       const lane = of(on, id);
       const isFollowed = categories.includes(on.category);

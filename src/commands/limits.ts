@@ -2,18 +2,18 @@ export type Limits = {
   /** Streams whose state is kept in memory; the least recently used idle one goes first. */
   lanesMax: number;
   /**
-   * Commands in memory, of all streams together, at less than a kilobyte each; then the least recently used idle ones
+   * Commands in memory, of all streams together, at less than half a kilobyte each; then the least recently used idle ones
    * go, and ledgers that cannot hand theirs over take no more (`OVERLOADED`).
    */
   heldCommandsMax: number;
   /** Commands that may wait for one stream; more are refused with `OVERLOADED`. */
   waitingMax: number;
-  /** In one append. The store takes 1 MiB. */
+  /** In one append. The store takes 1 MiB. An atomic group must fit. */
   batchCommandsMax: number;
   batchBytesMax: number;
   /** How often a batch is decided before its commands are refused with `CONTENTION`. */
   attemptsMax: number;
-  /** New commands of a ledger between two snapshots. */
+  /** New events of a ledger between two snapshots: about as many are read, at most, when it is loaded. */
   snapshotEvery: number;
   /** Commands of one ledger in memory while they cannot be kept elsewhere; then `OVERLOADED`. */
   heldByLedgerMax: number;
@@ -28,10 +28,10 @@ export const defaultLimits: Limits = {
   lanesMax: 50_000,
   heldCommandsMax: 300_000,
   waitingMax: 10_000,
-  batchCommandsMax: 250,
-  batchBytesMax: 640 * 1024,
+  batchCommandsMax: 500,
+  batchBytesMax: 960 * 1024,
   attemptsMax: 40,
-  snapshotEvery: 2_000,
+  snapshotEvery: 500,
   heldByLedgerMax: 100_000,
   lastKnownMaxMs: 5_000,
 };

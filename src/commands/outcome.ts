@@ -1,50 +1,50 @@
 import type { Rejection } from "../kernel/rejection.ts";
-import { type Decision, factsOf, type Job } from "./batch.ts";
 import type { Accepted } from "./commandContext.ts";
 import type { CarriedOut } from "./commandMemory.ts";
-import { answerAgain, type Reader } from "./repetition.ts";
+import type { Acceptance, Decision, Job } from "./decision.ts";
 
-type Acceptance = Extract<Decision, { kind: "accepted" }>;
-type Known = (commandId: string) => CarriedOut | undefined;
+export type Outcome = Accepted<unknown> | Rejection;
 
-/** What the caller is told once its batch stands in the stream, whose last event has this position. */
-export const outcomeOf = async (
-  job: Job,
-  decision: Decision,
-  { position, known, journal }: { position: bigint; known: Known; journal: Reader },
-): Promise<Accepted<unknown> | Rejection> => {
-  if (decision.kind === "refused") return decision.rejection;
-  if (decision.kind === "failed") throw decision.error;
-  if (decision.kind === "accepted") return answered(job, decision, position);
-  const first = known(job.context.commandId);
-  if (!first) throw new Error("a repeated command is known by its first time");
-  return answerAgain(job, first, journal);
+/**
+ * What the caller is told once its batch stands in the stream, whose last event has this position: whoever has passed
+ * that has passed this command's events too. A command repeated from before its batch is answered from the stream.
+ */
+export const outcomeOf = (job: Job, decision: Exclude<Decision, { kind: "repeated" }>, position: bigint): Outcome => {
+  switch (decision.kind) {
+    case "refused":
+      return decision.rejection;
+    case "failed":
+      throw decision.error;
+    case "accepted":
+      return { answer: answered(job, decision, position), revision: decision.revision, position, replayed: false };
+    case "echoed": {
+      const { first } = decision;
+      return { answer: answered(job, first, position), revision: first.revision, position, replayed: true };
+    }
+    case "tried":
+      // What it would write has no place yet: the stream stands where it stood.
+      return {
+        answer: answered(job, decision.would, position),
+        revision: decision.revision,
+        position,
+        replayed: false,
+      };
+    default:
+      return decision satisfies never;
+  }
 };
 
-const answered = (job: Job, { drafts, state, revision }: Acceptance, position: bigint): Accepted<unknown> => {
-  const firstRevision = firstOf(drafts, revision);
-  // The store tells the position of the last event of the batch: whoever has passed that has passed this one too.
+const answered = ({ command, input }: Job, { drafts, state, revision, facts }: Acceptance, position: bigint) => {
+  const firstRevision = revision - BigInt(drafts.length) + 1n;
   const events = drafts.map((draft, index) => ({ ...draft, revision: firstRevision + BigInt(index), position }));
-  const facts = factsOf(job.context);
-  return {
-    answer: job.command.answer({ events, state, input: job.input, facts }),
-    revision,
-    position,
-    replayed: false,
-  };
+  return command.answer({ events, state: command.on.ledger ? undefined : state, input, facts });
 };
 
-/** What is remembered of an accepted command; nothing of one that had nothing to write. */
-export const carriedOut = (
-  { context }: Job,
-  { drafts, state, revision, inputHash }: Acceptance,
-  position: bigint,
-): (readonly [commandId: string, CarriedOut])[] => {
-  if (drafts.length === 0) return [];
-  const firstRevision = firstOf(drafts, revision);
-  return [[context.commandId, { inputHash, firstRevision, revision, position, state }]];
-};
-
-/** Nearly always one and the same: then there is one of it in memory, for each of the commands remembered. */
-const firstOf = ({ length }: Acceptance["drafts"], revision: bigint): bigint =>
-  length === 1 ? revision : revision - BigInt(length) + 1n;
+/** What is remembered of a command that has written something. */
+export const carriedOut = ({ inputHash, drafts, revision }: Acceptance, position: bigint): CarriedOut => ({
+  inputHash,
+  // Nearly always one and the same: then there is one of it in memory, for each of the commands remembered.
+  firstRevision: drafts.length === 1 ? revision : revision - BigInt(drafts.length) + 1n,
+  revision,
+  position,
+});

@@ -1,18 +1,19 @@
 import type { Command, Recorded } from "../kernel/decider.ts";
-import { evolved, type Job } from "./batch.ts";
 import type { Accepted } from "./commandContext.ts";
 import type { CarriedOut } from "./commandMemory.ts";
+import { evolved, type Job } from "./decision.ts";
 
 export type Reader = { read(from?: bigint, count?: number): AsyncIterable<readonly Recorded[]> };
 
-/** The first answer once more: it follows from the command's events and the state they left behind. */
+/** The first answer once more: a ledger's follows from the command's events, any other from the state after them too. */
 export const answerAgain = async (
   { command, input }: Job,
   first: CarriedOut,
   journal: Reader,
 ): Promise<Accepted<unknown>> => {
-  const { events, state } =
-    "state" in first ? await ownEvents(first, journal) : await folded(command.on, first, journal);
+  const { events, state } = command.on.ledger
+    ? { events: await ownEvents(first, journal), state: undefined }
+    : await folded(command.on, first, journal);
   const [asked, last] = [events[0], events.at(-1)];
   if (!asked || !last) throw new Error("the events of a command that was carried out are not in its stream");
   const { occurredAt, actor, orgId } = asked.metadata;
@@ -25,10 +26,10 @@ export const answerAgain = async (
   };
 };
 
-const ownEvents = async ({ firstRevision, revision, state }: CarriedOut, journal: Reader) => {
+const ownEvents = async ({ firstRevision, revision }: CarriedOut, journal: Reader): Promise<Recorded[]> => {
   const events: Recorded[] = [];
   for await (const chunk of journal.read(firstRevision, Number(revision - firstRevision) + 1)) events.push(...chunk);
-  return { events, state };
+  return events;
 };
 
 const folded = async (on: Command["on"], { firstRevision, revision }: CarriedOut, journal: Reader) => {

@@ -2,13 +2,12 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { AddCredits, DebitCredits } from "../../src/commands/credits.ts";
-import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
 import { verifyChain } from "../../src/eventstore/chain.ts";
 import { keptCommands } from "../../src/platform/commandMemory.ts";
 import { query } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
-import { contextOf, openLedger, type Process, startWriteSide, type WriteSide } from "./writeSide.ts";
+import { FillPurse, TakeCoins } from "./purse.ts";
+import { coinsIn, contextOf, openPurse, type Process, startWriteSide, type WriteSide } from "./writeSide.ts";
 
 const limits = { snapshotEvery: 10 };
 let backends: WriteSide;
@@ -21,96 +20,88 @@ beforeAll(async () => {
 afterEach(() => forgetAll());
 afterAll(() => backends.stop());
 
-const debit = (workspaceId: string, context = contextOf(), amount = 1, by = process) =>
-  by.handler.handle(DebitCredits, { workspaceId, amount, description: "row" }, context);
+const take = (purseId: string, context = contextOf(), coins = 1, by = process) =>
+  by.handler.handle(TakeCoins, { purseId, coins }, context);
 
-const snapshotOf = async (workspaceId: string) => {
+const snapshotOf = async (purseId: string) => {
   const [row] = await query<{ revision: number }>(
     backends.pool,
-    sql`select revision from runtime.stream_snapshots where stream = ${`credit_ledger-${workspaceId}`}`,
+    sql`select revision from runtime.stream_snapshots where ledger = ${purseId}`,
   );
   return row?.revision;
 };
 
 const forgetAll = () => backends.forgetCommands();
 
-/** Debits until a snapshot is there. @returns the contexts of the debits */
-const debitUntilSnapshot = async (workspaceId: string) => {
+/** Takes coins until a snapshot is there. @returns the contexts of the takings */
+const takeUntilSnapshot = async (purseId: string) => {
   const contexts = [];
-  while ((await snapshotOf(workspaceId)) === undefined) {
+  while ((await snapshotOf(purseId)) === undefined) {
     const context = contextOf();
-    await debit(workspaceId, context);
+    await take(purseId, context);
     contexts.push(context);
   }
   return contexts;
 };
 
 test("BILL-11: a command from before the snapshot is recognised by a process that never read it", async () => {
-  const workspaceId = await openLedger(process.handler, 1_000);
-  const [first = contextOf(), ...others] = await debitUntilSnapshot(workspaceId);
+  const purseId = await openPurse(process.handler, 1_000);
+  const [first = contextOf(), ...others] = await takeUntilSnapshot(purseId);
   const fresh = backends.process({ limits });
-  expect(await debit(workspaceId, first, 1, fresh)).toMatchObject({
-    answer: { balance: 999, transaction: { balanceAfter: 999 } },
-    revision: 2n,
+  expect(await take(purseId, first, 1, fresh)).toMatchObject({
+    answer: { left: 999 },
+    revision: 1n,
     replayed: true,
   });
-  expect(await debit(workspaceId, first, 2, fresh)).toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED" });
-  expect(await debit(workspaceId, contextOf(), 1, fresh)).toMatchObject({ answer: { balance: 998 - others.length } });
+  expect(await take(purseId, first, 2, fresh)).toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED" });
+  expect(await take(purseId, contextOf(), 1, fresh)).toMatchObject({ answer: { left: 998 - others.length } });
 });
 
 test("BILL-11: a command is recognised by the process that handed it over to the memory", async () => {
-  const workspaceId = await openLedger(process.handler, 1_000);
-  const contexts = await debitUntilSnapshot(workspaceId);
-  await debit(workspaceId);
-  for (const context of contexts) expect(await debit(workspaceId, context)).toMatchObject({ replayed: true });
+  const purseId = await openPurse(process.handler, 1_000);
+  const contexts = await takeUntilSnapshot(purseId);
+  await take(purseId);
+  for (const context of contexts) expect(await take(purseId, context)).toMatchObject({ replayed: true });
 });
 
 test("a lane that begins at a snapshot continues the chain where it stood", async () => {
-  const workspaceId = await openLedger(process.handler, 1_000);
-  await debitUntilSnapshot(workspaceId);
+  const purseId = await openPurse(process.handler, 1_000);
+  await takeUntilSnapshot(purseId);
   const fresh = backends.process({ limits });
-  await debit(workspaceId, contextOf(), 1, fresh);
-  const events = await Array.fromAsync(process.store.read(`credit_ledger-${workspaceId}`));
-  expect(await verifyChain(workspaceId, events)).toMatchObject({ isIntact: true });
+  await take(purseId, contextOf(), 1, fresh);
+  const events = await Array.fromAsync(process.store.read(`purse-${purseId}`));
+  expect(await verifyChain(purseId, events)).toMatchObject({ isIntact: true });
 });
 
 test("a snapshot of another version of the fold is not used", async () => {
-  const workspaceId = await openLedger(process.handler, 1_000);
-  const contexts = await debitUntilSnapshot(workspaceId);
+  const purseId = await openPurse(process.handler, 1_000);
+  const contexts = await takeUntilSnapshot(purseId);
   await query(
     backends.pool,
-    sql`update runtime.stream_snapshots set fold_version = 0, state = jsonb_set(state, '{fold,balance}', '7')
-      where stream = ${`credit_ledger-${workspaceId}`}`,
-  );
-  await query(
-    backends.pool,
-    sql`update runtime.command_results
-      set answer = jsonb_set(jsonb_set(answer, '{foldVersion}', '0'), '{state,balance}', '7')
-      where stream = ${`credit_ledger-${workspaceId}`}`,
+    sql`update runtime.stream_snapshots set fold_version = 0, state = jsonb_set(state, '{coins}', '7')
+      where ledger = ${purseId}`,
   );
   const fresh = backends.process({ limits });
-  const { state } = await fresh.handler.stateOf(creditLedger, workspaceId);
-  expect(state).toMatchObject({ balance: 1_000 - contexts.length });
-  expect(await debit(workspaceId, contexts[0], 1, fresh)).toMatchObject({ answer: { balance: 999 }, replayed: true });
+  expect(await coinsIn(fresh.handler, purseId)).toBe(1_000 - contexts.length);
+  expect(await take(purseId, contexts[0], 1, fresh)).toMatchObject({ answer: { left: 999 }, replayed: true });
 });
 
 test("what was thrown away while a lane relies on it is noticed before the next decision", async () => {
-  const workspaceId = await openLedger(process.handler, 1_000);
-  const contexts = await debitUntilSnapshot(workspaceId);
-  await debit(workspaceId);
+  const purseId = await openPurse(process.handler, 1_000);
+  const contexts = await takeUntilSnapshot(purseId);
+  await take(purseId);
   await forgetAll();
-  for (const context of contexts) expect(await debit(workspaceId, context)).toMatchObject({ replayed: true });
-  const { state } = await process.handler.stateOf(creditLedger, workspaceId);
-  expect(state).toMatchObject({ balance: 999 - contexts.length });
+  for (const context of contexts) expect(await take(purseId, context)).toMatchObject({ replayed: true });
+  expect(await coinsIn(process.handler, purseId)).toBe(999 - contexts.length);
 });
 
 test("snapshots present, absent or thrown away: the same commands have the same outcome (>= 100 runs)", async () => {
-  type Step = { kind: "add" | "debit"; amount: number } | { kind: "repeat"; which: number } | { kind: "forget" };
+  type Step = { kind: "fill" | "take"; coins: number } | { kind: "repeat"; which: number } | { kind: "forget" };
   const step: fc.Arbitrary<Step> = fc.oneof(
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant("add" as const), amount: fc.integer({ min: 1, max: 50 }) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("fill" as const), coins: fc.integer({ min: 1, max: 50 }) }) },
     {
       weight: 6,
-      arbitrary: fc.record({ kind: fc.constant("debit" as const), amount: fc.integer({ min: 1, max: 50 }) }),
+      arbitrary: fc.record({ kind: fc.constant("take" as const), coins: fc.integer({ min: 1, max: 50 }) }),
     },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("repeat" as const), which: fc.nat() }) },
     { weight: 1, arbitrary: fc.constant({ kind: "forget" as const }) },
@@ -121,25 +112,25 @@ test("snapshots present, absent or thrown away: the same commands have the same 
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 10 }), async (steps) => {
       const play = async (processes: readonly Process[]) => {
-        const workspaceId = await openLedger(never.handler, 40);
+        const purseId = await openPurse(never.handler, 40);
         const told: unknown[] = [];
-        const contexts: { context: ReturnType<typeof contextOf>; kind: "add" | "debit"; amount: number }[] = [];
+        const contexts: { context: ReturnType<typeof contextOf>; kind: "fill" | "take"; coins: number }[] = [];
         for (const [index, one] of steps.entries()) {
           const by = processes[index % processes.length] ?? never;
           if (one.kind === "forget") {
             await forgetAll();
             continue;
           }
-          if (one.kind !== "repeat") contexts.push({ context: contextOf(), kind: one.kind, amount: one.amount });
+          if (one.kind !== "repeat") contexts.push({ context: contextOf(), kind: one.kind, coins: one.coins });
           const sent = one.kind === "repeat" ? contexts[one.which % contexts.length] : contexts.at(-1);
           if (!sent) continue;
-          const input = { workspaceId, amount: sent.amount, description: "row" };
-          const outcome = await by.handler.handle(sent.kind === "add" ? AddCredits : DebitCredits, input, sent.context);
-          told.push("answer" in outcome ? [outcome.answer.balance, outcome.revision, outcome.replayed] : outcome.code);
+          const input = { purseId, coins: sent.coins };
+          const outcome = await by.handler.handle(sent.kind === "fill" ? FillPurse : TakeCoins, input, sent.context);
+          told.push("answer" in outcome ? [outcome.answer.left, outcome.revision, outcome.replayed] : outcome.code);
         }
-        const written = await Array.fromAsync(never.store.read(`credit_ledger-${workspaceId}`));
-        expect(await verifyChain(workspaceId, written)).toMatchObject({ isIntact: true });
-        return { told, written: written.map(({ type, data }) => [type, data["amount"]]) };
+        const written = await Array.fromAsync(never.store.read(`purse-${purseId}`));
+        expect(await verifyChain(purseId, written)).toMatchObject({ isIntact: true });
+        return { told, written: written.map(({ type, data }) => [type, data["coins"]]) };
       };
       expect(await play(often)).toEqual(await play([never]));
     }),
@@ -150,63 +141,62 @@ test("snapshots present, absent or thrown away: the same commands have the same 
 describe("what all ledgers hold together", () => {
   const readsOf = (by: Process) => {
     const read = vi.spyOn(by.store, "read");
-    return (workspaceId: string) =>
-      read.mock.calls.filter(([stream]) => stream === `credit_ledger-${workspaceId}`).length;
+    return (purseId: string) => read.mock.calls.filter(([stream]) => stream === `purse-${purseId}`).length;
   };
-  const ledgersWith = async (by: Process, debits: number, count: number) => {
-    const ledgers: string[] = [];
-    for (let ledger = 0; ledger < count; ledger += 1) {
-      const workspaceId = await openLedger(by.handler, 1_000);
-      for (let done = 0; done < debits; done += 1) await debit(workspaceId, contextOf(), 1, by);
-      ledgers.push(workspaceId);
+  const pursesWith = async (by: Process, takings: number, count: number) => {
+    const purses: string[] = [];
+    for (let opened = 0; opened < count; opened += 1) {
+      const purseId = await openPurse(by.handler, 1_000);
+      for (let done = 0; done < takings; done += 1) await take(purseId, contextOf(), 1, by);
+      purses.push(purseId);
     }
-    return ledgers;
+    return purses;
   };
 
   test("many ledgers, each below its snapshot, filled the memory: the least recently used are let go", async () => {
     const many = backends.process({ limits: { heldCommandsMax: 20, snapshotEvery: 1_000 } });
-    const ledgers = await ledgersWith(many, 4, 6);
-    const [first = "", last = ""] = [ledgers[0], ledgers.at(-1)];
+    const purses = await pursesWith(many, 4, 6);
+    const [first = "", last = ""] = [purses[0], purses.at(-1)];
     const reads = readsOf(many);
-    await debit(last, contextOf(), 1, many);
+    await take(last, contextOf(), 1, many);
     expect(reads(last)).toBe(0);
-    expect(await debit(first, contextOf(), 1, many)).toMatchObject({ answer: { balance: 995 } });
+    expect(await take(first, contextOf(), 1, many)).toMatchObject({ answer: { left: 995 } });
     expect(reads(first)).toBeGreaterThan(0);
   });
 
   test("is counted right however often ledgers are let go and read again: few of them always stay", async () => {
     const many = backends.process({ limits: { heldCommandsMax: 60, snapshotEvery: 1_000 } });
-    const ledgers = await ledgersWith(many, 3, 8);
+    const purses = await pursesWith(many, 3, 8);
     for (let round = 0; round < 10; round += 1)
-      await Promise.all(ledgers.map((workspaceId) => debit(workspaceId, contextOf(), 1, many)));
-    const [one = "", other = ""] = ledgers;
+      await Promise.all(purses.map((purseId) => take(purseId, contextOf(), 1, many)));
+    const [one = "", other = ""] = purses;
     const inTurn = [one, other, one, other];
-    for (const workspaceId of inTurn) await debit(workspaceId, contextOf(), 1, many);
+    for (const purseId of inTurn) await take(purseId, contextOf(), 1, many);
     const reads = readsOf(many);
-    for (const workspaceId of inTurn) await debit(workspaceId, contextOf(), 1, many);
+    for (const purseId of inTurn) await take(purseId, contextOf(), 1, many);
     expect([reads(one), reads(other)]).toEqual([0, 0]);
   });
 
   test("is handed over early where it gets much", async () => {
     const many = backends.process({ limits: { heldCommandsMax: 40, snapshotEvery: 100 } });
-    const [workspaceId = ""] = await ledgersWith(many, 30, 1);
-    await expect.poll(() => snapshotOf(workspaceId)).toBeGreaterThan(0);
+    const [purseId = ""] = await pursesWith(many, 30, 1);
+    await expect.poll(() => snapshotOf(purseId)).toBeGreaterThan(0);
   });
 
   test("does not grow while nothing can be handed over: ledgers take no more until it can", async () => {
     const full = backends.process({ limits: { heldCommandsMax: 12, snapshotEvery: 6 } });
-    const workspaceId = await openLedger(full.handler, 1_000);
+    const purseId = await openPurse(full.handler, 1_000);
     const locking = await backends.pool.connect();
     await locking.query("begin; lock table runtime.command_results in access exclusive mode");
     const outcomes = [];
-    for (let done = 0; done < 20; done += 1) outcomes.push(await debit(workspaceId, contextOf(), 1, full));
+    for (let done = 0; done < 20; done += 1) outcomes.push(await take(purseId, contextOf(), 1, full));
     expect(outcomes.map((outcome) => ("code" in outcome ? outcome.code : "done"))).toEqual([
-      ...Array.from({ length: 10 }, () => "done"),
-      ...Array.from({ length: 10 }, () => "OVERLOADED"),
+      ...Array.from({ length: 11 }, () => "done"),
+      ...Array.from({ length: 9 }, () => "OVERLOADED"),
     ]);
     await locking.query("rollback");
     locking.release();
-    await expect.poll(() => snapshotOf(workspaceId)).toBeGreaterThan(0);
+    await expect.poll(() => snapshotOf(purseId)).toBeGreaterThan(0);
   });
 });
 
@@ -217,13 +207,13 @@ test("a ledger that could hand nothing over for long stopped the process: it doe
   const commands = new Map(
     Array.from({ length: 2_500 }, (_, index) => {
       const revision = BigInt(index);
-      return [randomUUID(), { inputHash: "hash", firstRevision: revision, revision, position: revision, state: {} }];
+      return [randomUUID(), { inputHash: "hash", firstRevision: revision, revision, position: revision }];
     }),
   );
   const lastCommandId = [...commands.keys()].at(-1) ?? "";
-  const stream = `credit_ledger-${randomUUID()}`;
+  const ledger = randomUUID();
   const snapshot = { revision: 2_499n, position: 2_499n, state: {}, chain: "chain", lastCommandId };
-  await memory.keep(stream, 1, snapshot, commands, undefined);
+  await memory.keep(ledger, { version: 1, snapshot }, commands, undefined);
 
   const longest = query.mock.calls.flatMap(([statement]: unknown[]) =>
     typeof statement === "object" && statement !== null && "values" in statement && Array.isArray(statement.values)
@@ -231,5 +221,5 @@ test("a ledger that could hand nothing over for long stopped the process: it doe
       : [],
   );
   expect(Math.max(...longest)).toBeLessThanOrEqual(500);
-  expect((await memory.recall(stream, 1, lastCommandId, [...commands.keys()]))?.size).toBe(2_500);
+  expect((await memory.recall(ledger, lastCommandId, [...commands.keys()]))?.size).toBe(2_500);
 });

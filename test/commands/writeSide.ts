@@ -3,8 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CommandContext } from "../../src/commands/commandContext.ts";
-import { AddCredits, OpenLedger } from "../../src/commands/credits.ts";
-import { commandHandler, type Handler } from "../../src/commands/handler.ts";
+import { commandHandler, type Handler, type Running } from "../../src/commands/handler.ts";
 import type { Limits } from "../../src/commands/limits.ts";
 import { aggregates } from "../../src/domain/aggregates.ts";
 import { type EmbeddedEventStore, startEventStore } from "../../src/embedded/eventStore.ts";
@@ -16,9 +15,10 @@ import { keyVault } from "../../src/platform/keyVault.ts";
 import { openPool, type Pool, query, type Role } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { testDatabase } from "../support/database.ts";
+import { FillPurse, purse } from "./purse.ts";
 
 type Options = { url?: string; limits?: Partial<Limits>; isFollowing?: boolean };
-export type Process = { handler: Handler; store: ReturnType<typeof eventStoreDb>; stop(): Promise<void> };
+export type Process = { handler: Running; store: ReturnType<typeof eventStoreDb>; stop(): Promise<void> };
 
 export type WriteSide = {
   eventStore: EmbeddedEventStore;
@@ -48,7 +48,7 @@ export const startWriteSide = async (): Promise<WriteSide> => {
     process({ url = eventStore.url, limits = {}, isFollowing = true } = {}) {
       const store = eventStoreDb({ url });
       const codec = eventCodec(keyVault({ pool, masterKey }));
-      const categories = aggregates.map(({ category }) => category);
+      const categories = [...aggregates, purse].map(({ category }) => category);
       const handler = commandHandler({ store, codec, memory: keptCommands(pool), categories, hashInput, limits });
       if (isFollowing) handler.start();
       const stop = async () => {
@@ -86,12 +86,12 @@ export const contextOf = (over: Partial<CommandContext> = {}): CommandContext =>
   ...over,
 });
 
-/** A new ledger with this many credits. @returns the workspace's id */
-export const openLedger = async (handler: Handler, credits: number): Promise<string> => {
-  const workspaceId = randomUUID();
-  const input = { workspaceId, organizationId: randomUUID(), planType: "free" };
-  await handler.handle(OpenLedger, input, contextOf());
-  if (credits > 0)
-    await handler.handle(AddCredits, { workspaceId, amount: credits, description: "start" }, contextOf());
-  return workspaceId;
+/** A new purse with this many coins. @returns its id */
+export const openPurse = async (handler: Handler, coins: number): Promise<string> => {
+  const purseId = randomUUID();
+  await handler.handle(FillPurse, { purseId, coins }, contextOf());
+  return purseId;
 };
+
+export const coinsIn = async (handler: Handler, purseId: string): Promise<number> =>
+  (await handler.stateOf(purse, purseId)).state.coins;
