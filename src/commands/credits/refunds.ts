@@ -16,7 +16,7 @@ const dayMs = 86_400_000;
 const Refund = InLedger.extend({ transactionId: z.uuid(), amount: Credits.optional(), description: Description });
 
 /** With the debit as it stands in the ledger. */
-const RefundDebit = ledgerCommand({
+export const RefundDebit = ledgerCommand({
   name: "RefundDebit",
   permission: "billing:admin",
   input: Refund.extend({

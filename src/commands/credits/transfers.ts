@@ -19,7 +19,7 @@ const Transfer = InLedger.extend({ toWorkspaceId: z.uuid(), amount: Credits, des
 const Sent = z.object({ transferId: z.uuid(), parts: z.array(Part) });
 
 /** Owned credits alone can be sent: the credit limit is each workspace's own. */
-const SendTransfer = ledgerCommand({
+export const SendTransfer = ledgerCommand({
   name: "SendTransfer",
   permission,
   input: Transfer.extend({ transferId: z.uuid() }),
@@ -46,7 +46,7 @@ const Outcome = z.discriminatedUnion("kind", [
 type Outcome = z.output<typeof Outcome>;
 
 /** Decided once for each transfer: what was refused is never received later. */
-const ReceiveTransfer = ledgerCommand({
+export const ReceiveTransfer = ledgerCommand({
   name: "ReceiveTransfer",
   permission,
   input: InLedger.extend({
@@ -76,7 +76,7 @@ const ReceiveTransfer = ledgerCommand({
 });
 
 /** Writes nothing for a transfer that is not under way: it was completed already. */
-const CompleteTransfer = ledgerCommand({
+export const CompleteTransfer = ledgerCommand({
   name: "CompleteTransfer",
   permission,
   input: InLedger.extend({ transferId: z.uuid(), outcome: Outcome }),

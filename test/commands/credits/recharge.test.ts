@@ -1,0 +1,139 @@
+import { describe, expect, test } from "vitest";
+import { AdvanceLedger } from "../../../src/commands/credits/creditLimit.ts";
+import { DebitCredits } from "../../../src/commands/credits/debits.ts";
+import { ConfigureAutoRecharge, DeclineRecharge, SettleRecharge } from "../../../src/commands/credits/recharge.ts";
+import { balanceMax } from "../../../src/domain/credits/amounts.ts";
+import { later, ledgerStory, workspaceId } from "../../domain/ledgerStory.ts";
+import { accepts, id } from "../../spec.ts";
+
+const spend = (amount: number) => ({ amount, description: "Enrichment" });
+const settings = { enabled: true, threshold: 10, amount: 50 };
+
+/** 12 credits, to be recharged below 10. */
+const recharging = (more: object = {}) => {
+  const story = ledgerStory();
+  story.buys(12);
+  story.ask(ConfigureAutoRecharge, { ...settings, ...more });
+  const pending = () => story.state().recharge.pending?.rechargeId ?? id("settled");
+  return {
+    ...story,
+    spends: (amount: number, minutes = 0) => story.ask(DebitCredits, spend(amount), later(minutes)),
+    settles: (minutes = 0) => story.ask(SettleRecharge, { rechargeId: pending(), reference: "in-1" }, later(minutes)),
+    isDeclined: (minutes = 0) =>
+      story.ask(DeclineRecharge, { rechargeId: pending(), reason: "Card expired" }, later(minutes)),
+    advances: (minutes: number) => story.ask(AdvanceLedger, {}, later(minutes)).happened,
+  };
+};
+
+describe("automatic recharge", () => {
+  test("BILL-06: is asked for by the debit that brings the balance below the threshold, and credited once", () => {
+    const story = recharging();
+    expect(story.spends(2).happened).toEqual(["CreditsDebited"]);
+    expect(story.spends(1).happened).toEqual(["CreditsDebited", "RechargeRequested"]);
+    expect(story.settles().answer).toMatchObject({ balance: 59, transaction: { type: "recharge", amount: 50 } });
+    expect(story.settles().refusal).toMatchObject({ rejected: "conflict", code: "RECHARGE_NOT_PENDING" });
+  });
+
+  test("one is in flight and no more, and what it will bring is no credit to spend", () => {
+    const story = recharging();
+    story.spends(5);
+    expect(story.spends(5, 120).happened).toEqual(["CreditsDebited"]);
+    expect(story.spends(3).refusal?.details).toMatchObject({ available: 2, rechargeState: "pending" });
+  });
+
+  test("is as large as the gap", () => {
+    const small = recharging({ threshold: 10, amount: 1 });
+    expect(small.spends(12).events.at(-1)?.data).toMatchObject({ amount: 10, available: 0 });
+    const targeted = recharging({ amount: 20, target: 200 });
+    expect(targeted.spends(5).events.at(-1)?.data).toMatchObject({ amount: 193, available: 7 });
+    const regular = recharging({ amount: 300, target: 200 });
+    expect(regular.spends(5).events.at(-1)?.data).toMatchObject({ amount: 300 });
+  });
+
+  test("cools off: the next is not asked for before, and then without anybody's doing", () => {
+    const story = recharging({ coolOffSeconds: 600 });
+    story.spends(12);
+    story.settles();
+    expect(story.spends(45, 1).happened).toEqual(["CreditsDebited"]);
+    expect(story.spends(6).refusal?.details).toMatchObject({ rechargeState: "waiting" });
+    expect(story.advances(9)).toEqual([]);
+    expect(story.advances(10)).toEqual(["RechargeRequested"]);
+  });
+
+  test("stops at the cap of the cycle, says so once, and goes on in the next", () => {
+    const story = recharging({ periodCap: 100, coolOffSeconds: 0 });
+    for (const amount of [12, 50]) {
+      story.spends(amount);
+      story.settles();
+    }
+    expect(story.spends(50).happened).toEqual(["CreditsDebited", "RechargeCapReached"]);
+    expect(story.advances(1)).toEqual([]);
+    expect(story.spends(1).refusal?.details).toMatchObject({ rechargeState: "capped" });
+    expect(story.advances(31 * 24 * 60)).toEqual(["RechargeRequested"]);
+  });
+
+  test("has a cap of ten recharges where none was asked for", () =>
+    expect(recharging().state().recharge.periodCap).toBe(500));
+
+  test("declined, waits longer each time, and after the third stays off until somebody switches it on", () => {
+    const story = recharging();
+    story.spends(5);
+    expect(story.isDeclined().answer).toMatchObject({ failures: 1, balance: 7 });
+    expect([story.advances(0.9), story.advances(1)]).toEqual([[], ["RechargeRequested"]]);
+    story.isDeclined(1);
+    expect([story.advances(4.9), story.advances(5)]).toEqual([[], ["RechargeRequested"]]);
+    expect(story.isDeclined(5).happened).toEqual(["RechargeDeclined", "AutoRechargeSuspended"]);
+    expect(story.advances(100_000)).toEqual([]);
+    expect(story.spends(8, 100_000).refusal?.details).toMatchObject({ rechargeState: "suspended" });
+    expect(story.ask(ConfigureAutoRecharge, settings, later(100_001)).happened).toEqual([
+      "AutoRechargeConfigured",
+      "RechargeRequested",
+    ]);
+  });
+
+  test("an accepted one forgets the declines before", () => {
+    const story = recharging();
+    story.spends(5);
+    story.isDeclined();
+    story.advances(1);
+    story.settles(1);
+    expect(story.state().recharge.failures).toBe(0);
+  });
+
+  test("a declined one does not count towards the cap", () => {
+    const story = recharging({ periodCap: 50 });
+    story.spends(5);
+    story.isDeclined();
+    expect(story.advances(1)).toEqual(["RechargeRequested"]);
+  });
+
+  test("switched off, what is under way is still credited, and nothing else is asked for", () => {
+    const story = recharging();
+    story.spends(5);
+    story.ask(ConfigureAutoRecharge, { ...settings, enabled: false });
+    expect(story.settles().answer.balance).toBe(57);
+    expect(story.spends(50, 60).happened).toEqual(["CreditsDebited"]);
+  });
+});
+
+describe("configuring it", () => {
+  test("BILL-10: is recorded and answered with what now holds", () =>
+    expect(ledgerStory().ask(ConfigureAutoRecharge, { ...settings, threshold: 0 }).answer).toEqual({
+      autoRecharge: {
+        ...{ isEnabled: true, threshold: 0, amount: 50, target: null, coolOffSeconds: 60, periodCap: 500 },
+      },
+      ...{ balance: 0, held: 0, available: 0 },
+    }));
+
+  test("BILL-10: is checked", () => {
+    const input = { workspaceId, ...settings };
+    expect(accepts(ConfigureAutoRecharge, { ...input, threshold: -1 })).toBe(false);
+    expect(accepts(ConfigureAutoRecharge, { ...input, amount: 0 })).toBe(false);
+    expect(accepts(ConfigureAutoRecharge, { ...input, amount: 0, enabled: false })).toBe(true);
+    const story = ledgerStory();
+    expect(story.ask(ConfigureAutoRecharge, { ...settings, threshold: balanceMax }).refusal).toMatchObject({
+      ...{ rejected: "invalid", code: "RECHARGE_TOO_LARGE" },
+    });
+    expect(story.ask(ConfigureAutoRecharge, { ...settings, target: 9 }).refusal?.code).toBe("TARGET_BELOW_THRESHOLD");
+  });
+});
