@@ -60,7 +60,8 @@ export const verifyChain = async (
   for await (const event of events) {
     chain = linkOf(chain, event);
     revision += 1n;
-    if (event.revision !== revision || event.metadata["chain"] !== chain) return { isIntact: false, brokenAt: revision };
+    if (event.revision !== revision || event.metadata["chain"] !== chain)
+      return { isIntact: false, brokenAt: revision };
   }
   return { isIntact: true, revision, chain };
 };
