@@ -131,9 +131,16 @@ const rowsAfter = (changes: readonly RowChange[]): Row[] => {
       if (row) throw new Error(`two rows of ${table.name} have the key ${key}`);
       rows.set(key, change.row);
     } else if (change.kind === "remove") rows.delete(key);
+    else if (change.kind === "accumulate")
+      rows.set(key, { ...begun(change), ...row, ...sums(row ?? begun(change), change.amounts) });
     else if (row) rows.set(key, { ...row, ...(change.kind === "set" ? change.values : sums(row, change.amounts)) });
   }
   return [...rows.values()];
+};
+
+const begun = ({ table, key, otherwise }: RowChange & { kind: "accumulate" }): Row => {
+  const numbers = Object.keys(table.columns).filter((column) => /^(bigint|integer)$/.test(table.columns[column] ?? ""));
+  return { ...Object.fromEntries(numbers.map((column) => [column, 0])), ...otherwise, ...key };
 };
 
 const sums = (row: Row, amounts: Readonly<Record<string, number | undefined>>): Row =>

@@ -5,7 +5,8 @@ import { query, type Transaction } from "../platform/postgres.ts";
 import { type Sql, sql } from "../platform/sql.ts";
 import type { Decoded } from "./decoding.ts";
 import { changesOf, ignore, type Projection, type RowChange } from "./projection.ts";
-import { foldChanges, statementsOf } from "./rowChanges.ts";
+import { foldChanges } from "./rowChanges.ts";
+import { statementsOf } from "./rowStatements.ts";
 
 /** A projection, how far it has come, and the streams whose events it sets aside. */
 export type Follower = { projection: Projection; checkpoint: Checkpoint; parked: ReadonlySet<string> };

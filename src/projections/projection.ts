@@ -8,6 +8,10 @@ type ColumnValues = {
   integer: number;
   boolean: boolean;
   timestamptz: string;
+  /** YYYY-MM-DD. */
+  date: string;
+  /** JSON as text, which Postgres parses. */
+  jsonb: string;
 };
 type Columns = Record<string, keyof ColumnValues | `${keyof ColumnValues} null`>;
 type Value<C> = C extends `${infer T extends keyof ColumnValues} null`
@@ -41,6 +45,13 @@ export type RowChange =
       key: Readonly<Record<string, unknown>>;
       amounts: Readonly<Record<string, number | undefined>>;
     }
+  | {
+      kind: "accumulate";
+      table: Table;
+      key: Readonly<Record<string, unknown>>;
+      amounts: Readonly<Record<string, number | undefined>>;
+      otherwise: Readonly<Record<string, unknown>>;
+    }
   | { kind: "remove"; table: Table; key: Readonly<Record<string, unknown>> };
 
 type KeyOf<C extends Columns, K extends keyof C> = { [N in K]: Value<C[N]> };
@@ -60,6 +71,13 @@ export const add = <C extends Columns, K extends keyof C & string>(
   key: KeyOf<C, K>,
   amounts: { [N in Exclude<Numeric<C>, K>]?: number },
 ): RowChange => ({ kind: "add", table, key, amounts });
+/** Adds to the row, or begins it: with what `otherwise` says, and numbers that nobody mentions at 0. */
+export const accumulate = <C extends Columns, K extends keyof C & string>(
+  table: Table<C, K>,
+  key: KeyOf<C, K>,
+  amounts: { [N in Exclude<Numeric<C>, K>]?: number },
+  otherwise: Omit<Row<C>, K | Numeric<C>> & { [N in Exclude<Numeric<C>, K>]?: Value<C[N]> },
+): RowChange => ({ kind: "accumulate", table, key, amounts, otherwise });
 export const remove = <C extends Columns, K extends keyof C & string>(
   table: Table<C, K>,
   key: KeyOf<C, K>,
@@ -70,6 +88,14 @@ export type Occurrence = { id: string; revision: bigint; position: bigint; metad
 
 type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<D> : never;
 type Change = RowChange | readonly RowChange[];
+
+/** What one event changes in some of a projection's tables. */
+export type Part<Data> = (data: Data, occurrence: Occurrence) => Change;
+/** One event's changes in several tables, each told apart from the others. */
+export const each =
+  <Data>(...parts: readonly Part<Data>[]): Part<Data> =>
+  (data, occurrence) =>
+    parts.flatMap((part) => part(data, occurrence));
 
 /** Every event of the aggregates must be named: written down, or `ignore`d in so many words. */
 type When<E extends { type: string; data: unknown }> = {

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPool, type Pool, query, type Transaction } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
-import { add, insert, type RowChange, remove, set, table } from "../../src/projections/projection.ts";
-import { foldChanges, statementsOf, type TableChanges } from "../../src/projections/rowChanges.ts";
+import { accumulate, add, insert, type RowChange, remove, set, table } from "../../src/projections/projection.ts";
+import { foldChanges, type TableChanges, type Update } from "../../src/projections/rowChanges.ts";
+import { statementsOf } from "../../src/projections/rowStatements.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 
 const sample = table(
@@ -18,6 +19,8 @@ const sample = table(
     count: "integer",
     is_open: "boolean",
     seen_at: "timestamptz null",
+    day: "date null",
+    parts: "jsonb null",
   },
   ["region", "number"],
 );
@@ -34,13 +37,19 @@ const values = {
   count: small,
   is_open: fc.boolean(),
   seen_at: nullable(fc.constantFrom("2024-02-29T12:00:00.000Z", "1999-12-31T23:59:59.123Z")),
+  day: nullable(fc.constantFrom("2024-02-29", "1999-12-31")),
+  parts: nullable(fc.jsonValue().map((value) => JSON.stringify(value).replaceAll("\\u0000", ""))),
 };
+const amounts = fc.record({ amount: small, count: small }, { requiredKeys: [] });
+const otherwise = fc.record(values).map(({ amount, count, ...others }) => ({
+  ...others,
+  ...(count % 2 === 0 ? {} : { amount }),
+}));
 const change: fc.Arbitrary<RowChange> = fc.oneof(
   fc.record({ key, values: fc.record(values) }).map((row) => insert(sample, { ...row.key, ...row.values })),
   fc.record({ key, values: fc.record(values, { requiredKeys: [] }) }).map((some) => set(sample, some.key, some.values)),
-  fc
-    .record({ key, amounts: fc.record({ amount: small, count: small }, { requiredKeys: [] }) })
-    .map((some) => add(sample, some.key, some.amounts)),
+  fc.record({ key, amounts }).map((some) => add(sample, some.key, some.amounts)),
+  fc.record({ key, amounts, otherwise }).map((some) => accumulate(sample, some.key, some.amounts, some.otherwise)),
   key.map((gone) => remove(sample, gone)),
 );
 
@@ -50,7 +59,7 @@ const idOf = (row: Readonly<Record<string, unknown>>) => JSON.stringify([row["re
 /** What a change means, said as simply as can be; undefined where Postgres refuses it. */
 const applied = (rows: Rows, change: RowChange): Rows | undefined => {
   const id = idOf(change.kind === "insert" ? change.row : change.key);
-  const row = rows.get(id);
+  const row = rows.get(id) ?? (change.kind === "accumulate" ? begun(change) : undefined);
   if (change.kind === "insert") return row ? undefined : new Map([...rows, [id, change.row]]);
   if (!row) return rows;
   if (change.kind === "set") return new Map([...rows, [id, { ...row, ...change.values }]]);
@@ -58,6 +67,12 @@ const applied = (rows: Rows, change: RowChange): Rows | undefined => {
   const sums = Object.entries(change.amounts).map(([column, amount]) => [column, sum(row[column], amount)] as const);
   return new Map([...rows, [id, { ...row, ...Object.fromEntries(sums) }]]);
 };
+const begun = ({ key, otherwise }: RowChange & { kind: "accumulate" }): Readonly<Record<string, unknown>> => ({
+  amount: 0,
+  count: 0,
+  ...otherwise,
+  ...key,
+});
 const sum = (value: unknown, amount = 0) => BigInt(String(value)) + BigInt(amount);
 
 /** Only changes that can be carried out one by one: the property is about those. */
@@ -74,19 +89,21 @@ const possible = (before: Rows, changes: readonly RowChange[]) => {
 /** As Postgres would carry the folded changes out: removals, then updates, then inserts. */
 const appliedFolded = (before: Rows, tables: readonly TableChanges[]): Rows => {
   const rows = new Map(before);
-  for (const { removals, updates, inserts } of tables) {
+  const update = ({ set, add, rows: changed }: Update, absent: TableChanges["inserts"] = []) => {
+    changed.forEach((next, index) => {
+      const present = rows.get(idOf(next));
+      const news = [
+        ...set.map((column) => [column, next[column]] as const),
+        ...add.map((column) => [column, sum(present?.[column] ?? 0, Number(next[column]))] as const),
+      ];
+      const row = present ? { ...present, ...Object.fromEntries(news) } : absent[index];
+      if (row) rows.set(idOf(next), row);
+    });
+  };
+  for (const { removals, updates, merges, inserts } of tables) {
     for (const gone of removals) rows.delete(idOf(gone));
-    for (const { set, add, rows: changed } of updates) {
-      for (const next of changed) {
-        const present = rows.get(idOf(next));
-        if (!present) continue;
-        const news = [
-          ...set.map((column) => [column, next[column]] as const),
-          ...add.map((column) => [column, sum(present[column], Number(next[column]))] as const),
-        ];
-        rows.set(idOf(next), { ...present, ...Object.fromEntries(news) });
-      }
-    }
+    for (const each of updates) update(each);
+    for (const each of merges) update(each, each.absent);
     for (const row of inserts) {
       expect(rows.has(idOf(row))).toBe(false);
       rows.set(idOf(row), row);
@@ -132,8 +149,8 @@ describe("folded changes", () => {
   test("mention a row once, but for one that replaces another", () => {
     fc.assert(
       fc.property(beforeAndChanges, ({ before, changes }) => {
-        for (const { updates, removals, inserts } of foldChanges(possible(before.rows, changes).kept)) {
-          const mentioned = [...updates.flatMap(({ rows }) => rows), ...inserts].map(idOf);
+        for (const { updates, merges, removals, inserts } of foldChanges(possible(before.rows, changes).kept)) {
+          const mentioned = [...[...updates, ...merges].flatMap(({ rows }) => rows), ...inserts].map(idOf);
           const alone = removals.map(idOf).filter((id) => !inserts.some((row) => idOf(row) === id));
           expect(new Set([...mentioned, ...alone]).size).toBe(mentioned.length + alone.length);
         }
@@ -149,14 +166,37 @@ describe("folded changes", () => {
         table: sample,
         removals: [],
         inserts: [],
+        merges: [],
         updates: [{ set: [], add: ["amount", "count"], rows: [{ ...hot, amount: -1_000n, count: 500n }] }],
+      },
+    ]);
+  });
+
+  test("of a hot row that may have to begin are one merge", () => {
+    const hot = { region: "north", number: 1 };
+    const otherwise = { owner: null, name: null, limit: null, is_open: true, seen_at: null, day: null, parts: null };
+    const debits = Array.from({ length: 500 }, () => accumulate(sample, hot, { amount: 2 }, otherwise));
+    expect(foldChanges(debits)).toEqual([
+      {
+        table: sample,
+        removals: [],
+        inserts: [],
+        updates: [],
+        merges: [
+          {
+            set: [],
+            add: ["amount"],
+            rows: [{ ...hot, amount: 1_000n }],
+            absent: [{ ...hot, ...otherwise, amount: 1_000n, count: 0 }],
+          },
+        ],
       },
     ]);
   });
 
   test("are refused where a row would be inserted twice", () => {
     const row = { region: "north", number: 1, owner: null, name: null, amount: 0, limit: null, count: 0 };
-    const twice = insert(sample, { ...row, is_open: true, seen_at: null });
+    const twice = insert(sample, { ...row, is_open: true, seen_at: null, day: null, parts: null });
     expect(() => foldChanges([twice, twice])).toThrow("a row inserted twice into sample");
   });
 });
@@ -171,7 +211,7 @@ describe("in Postgres", () => {
     pool = openPool({ url: database.url, role: "everfold_projector", ...settings });
     connection = await pool.connect();
     await connection.query(`create table rebuild.sample (region text, number integer, owner uuid, name text,
-      amount bigint not null, "limit" bigint, count integer not null, is_open boolean, seen_at timestamptz,
+      amount bigint not null, "limit" bigint, count integer not null, is_open boolean, seen_at timestamptz, day date, parts jsonb,
       primary key (region, number))`);
   });
   afterAll(async () => {
