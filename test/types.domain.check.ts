@@ -3,7 +3,8 @@
  * below it is accepted. Nothing here runs.
  */
 import { z } from "zod";
-import { AddCredits, DebitCredits } from "../src/commands/credits.ts";
+import { DebitCredits } from "../src/commands/credits/debits.ts";
+import { AddCredits } from "../src/commands/credits/grants.ts";
 import { RenameWorkspace } from "../src/commands/workspaces.ts";
 import { creditLedger } from "../src/domain/credits/creditLedger.ts";
 import { organization } from "../src/domain/tenancy/organization.ts";
@@ -14,7 +15,10 @@ import { projection } from "../src/projections/projection.ts";
 import { given } from "./spec.ts";
 
 const ids = { workspaceId: "w", organizationId: "o" };
-const purchased = { type: "CreditsPurchased", data: { ...ids, amount: 1, description: "Top-up" } } as const;
+const lot = { lot: 1, priority: 50, effectiveAt: null, expiresAt: null, settled: 0 };
+const after = { posted: 1, held: 0, available: 1 };
+const granted = { ...ids, ...lot, amount: 1, description: "Top-up", referenceId: null, after };
+const purchased = { type: "CreditsPurchased", data: granted } as const;
 const renamed = { type: "WorkspaceRenamed", data: { ...ids, name: "Wonderland" } } as const;
 
 // evolve forgets an event of its aggregate.

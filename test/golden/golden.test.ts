@@ -56,15 +56,42 @@ describe("events of every version there was are read for ever", () => {
   });
 });
 
-test("a ledger folds to this as long as its foldVersion is 1: snapshots of that version hold it", () => {
-  expect(creditLedger.ledger).toEqual({ foldVersion: 1 });
+test("a ledger folds to this as long as its foldVersion is 2: snapshots of that version hold it", () => {
+  expect(creditLedger.ledger).toEqual({ foldVersion: 2 });
+  const terms = { priority: 50, expiresAt: null };
   expect(folded(creditLedger)).toEqual({
     status: "open",
+    workspaceId: "0198a000-0000-7000-8000-000000000003",
     organizationId: "0198a000-0000-7000-8000-000000000002",
-    planType: "free",
+    planType: "pro",
     openedAt: "2026-03-01T09:00:00.000Z",
-    balance: 51,
-    creditLimit: 0,
-    autoRecharge: { isEnabled: true, threshold: 10, amount: 50 },
+    creditLimit: 500,
+    lots: [
+      { lot: 3, amount: 20, kind: "adjustment", ...terms },
+      { lot: 1, amount: 935, kind: "purchased", ...terms },
+      { lot: 4, amount: 50, kind: "recharge", ...terms },
+      { lot: 5, amount: 50, kind: "purchased", ...terms },
+    ],
+    coming: [],
+    lotCount: 5,
+    debt: 0,
+    holds: [],
+    ...{ free: 1055, held: 0, heldOverdraft: 0 },
+    refunds: [{ debitId: "0198a000-0000-7000-8000-000000000011", amount: 10, until: "2026-08-28T09:00:00.000Z" }],
+    transfers: [],
+    budgets: [
+      {
+        budgetId: "0198a000-0000-7000-8000-000000000020",
+        scope: { kind: "member", id: "0198a000-0000-7000-8000-000000000005" },
+        ...{ limit: 100, period: "day", alertsAt: [80, 100], periodStart: "", spent: 0, toldAt: 80 },
+      },
+    ],
+    recharge: {
+      ...{ isEnabled: false, threshold: 10, amount: 50, target: null, coolOffSeconds: 60, periodCap: 500 },
+      ...{ requests: 1, pending: null, notBefore: "2026-03-01T10:00:00.000Z", failures: 3, isSuspended: true },
+      ...{ periodStart: "2026-03-01T09:00:00.000Z", charged: 500, isCapTold: true },
+    },
+    alert: { threshold: 100, rearmAt: 110, isLow: false },
+    dueAt: null,
   });
 });

@@ -48,7 +48,7 @@ export type OpenCreditLedger = {
   budgets: readonly Budget[];
   recharge: Recharge;
   alert: { threshold: number | null; rearmAt: number; isLow: boolean };
-  /** Nothing becomes due by time alone before this; null for never. It may come early, never late. */
+  /** No lot and no hold is due by time alone before this; null for never. It may come early, never late. */
   dueAt: string | null;
 };
 export type CreditLedger = { status: "unopened" } | OpenCreditLedger;
@@ -240,8 +240,10 @@ const arrived = (ledger: OpenCreditLedger, transferId: string): OpenCreditLedger
 const charge = (ledger: OpenCreditLedger, charges: readonly Charge[], amount: number): OpenCreditLedger =>
   charges.length === 0 ? ledger : { ...ledger, budgets: charged(ledger.budgets, charges, amount) };
 
-const recharging = (ledger: OpenCreditLedger, changed: Partial<Recharge>): OpenCreditLedger =>
-  sooner({ ...ledger, recharge: { ...ledger.recharge, ...changed } }, changed.notBefore ?? null);
+const recharging = (ledger: OpenCreditLedger, changed: Partial<Recharge>): OpenCreditLedger => ({
+  ...ledger,
+  recharge: { ...ledger.recharge, ...changed },
+});
 
 const sooner = (ledger: OpenCreditLedger, at: string | null): OpenCreditLedger =>
   at === null || (ledger.dueAt !== null && ledger.dueAt <= at) ? ledger : { ...ledger, dueAt: at };
