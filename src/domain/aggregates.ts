@@ -3,6 +3,7 @@ import { session } from "./accounts/session.ts";
 import { user } from "./accounts/user.ts";
 import { credential } from "./credentials/credential.ts";
 import { creditLedger } from "./credits/creditLedger.ts";
+import { ledgerSeal } from "./credits/ledgerSeal.ts";
 import { organization } from "./tenancy/organization.ts";
 import { slugClaim } from "./tenancy/slugClaim.ts";
 import { workspace } from "./tenancy/workspace.ts";
@@ -16,5 +17,6 @@ export const aggregates = [
   slugClaim,
   workspace,
   creditLedger,
+  ledgerSeal,
   credential,
 ] as const;

@@ -1,5 +1,6 @@
 import { billing } from "./billing.ts";
 import { credentials } from "./credentials.ts";
+import { ledgerSeals } from "./ledgerSeals.ts";
 import { organizations } from "./organizations.ts";
 import type { Projection } from "./projection.ts";
 import { refreshTokens } from "./refreshTokens.ts";
@@ -14,4 +15,5 @@ export const projections: readonly Projection[] = [
   workspaces,
   credentials,
   billing,
+  ledgerSeals,
 ];
