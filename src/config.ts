@@ -74,6 +74,7 @@ const Environment = z.object({
   JWT_ISSUER: z.string().default("everfold"),
   JWT_AUDIENCE: z.string().default("everfold-api"),
   BCRYPT_COST: integer(4, 15).default(12),
+  DEFAULT_PLAN: z.enum(["free", "pro", "enterprise"], "must be free, pro or enterprise").default("free"),
   CORS_ORIGIN: commaList(Origin).default([]),
   RATE_LIMIT_MAX: integer(0, 1_000_000).default(100),
   RATE_LIMIT_AUTH_MAX: integer(0, 1_000_000).default(5),

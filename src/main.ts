@@ -174,7 +174,7 @@ const features =
       logoutEverywhere: logoutEverywhere({ handler }),
     });
     workspaceRoutes(app, {
-      createWorkspace: workspaceCreation({ handler, blindIndex }),
+      createWorkspace: workspaceCreation({ handler, blindIndex, planType: config.DEFAULT_PLAN }),
       addMember: memberAddition({ handler, blindIndex }),
     });
     credentialRoutes(app);

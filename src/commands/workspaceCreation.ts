@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { PlanType } from "../domain/credits/plans.ts";
 import { slugOf } from "../domain/tenancy/slugClaim.ts";
 import { WorkspaceName } from "../domain/tenancy/workspace.ts";
 import { derivedId } from "../kernel/ids.ts";
@@ -10,13 +11,13 @@ import { operation } from "./operation.ts";
 import { type BlindIndex, claimSlug } from "./organizations.ts";
 import { CreateWorkspace } from "./workspaces.ts";
 
-const planType = "free";
+type Options = { handler: Handler; blindIndex: BlindIndex; planType: PlanType };
 
 /**
  * WS-01, WS-02: ledger and slug come first and the workspace last, so that no workspace ever lacks either. The ledger
  * is nobody else's: what is wrong with the key or with the revision expected is found there, before a slug is taken.
  */
-export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; blindIndex: BlindIndex }) =>
+export const workspaceCreation = ({ handler, blindIndex, planType }: Options) =>
   operation({
     name: CreateWorkspace.name,
     permission: CreateWorkspace.permission,
@@ -26,6 +27,7 @@ export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; b
       const { organizationId, actor } = context;
       if (!organizationId || !actor.id) return reject("forbidden", "FORBIDDEN", "There is no active organization.");
       const workspaceId = derivedId(context.commandId, "workspace");
+      // What was asked for, not what it was made of: a plan that is another one by now makes no other command.
       const asked = { ...context, workspaceId, preparedFrom: { organizationId, name } };
       const opened = await handler.handle(OpenLedger, { workspaceId, organizationId, planType }, asked);
       if (isRejection(opened)) return opened;
@@ -36,6 +38,6 @@ export const workspaceCreation = ({ handler, blindIndex }: { handler: Handler; b
       );
       if (typeof slug !== "string") return slug;
       const created = { workspaceId, organizationId, name, slug, planType, ownerId: actor.id } as const;
-      return handler.handle(CreateWorkspace, created, within);
+      return handler.handle(CreateWorkspace, created, { ...within, preparedFrom: asked.preparedFrom });
     },
   });

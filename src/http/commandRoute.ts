@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyRequest } from "fastify";
-import type { z } from "zod";
+import { z } from "zod";
+import { commandIdOf } from "../commands/commandKey.ts";
 import type { CommandContext } from "../commands/handler.ts";
 import type { Operation } from "../commands/operation.ts";
 import type { Command, EventDefs } from "../kernel/decider.ts";
@@ -27,19 +28,31 @@ export type CommandOptions<I extends z.ZodObject, A> = {
   author?: (answer: A) => string;
   /** Counted together with the other sign-in routes (AUTH-23). */
   limit?: "auth";
+  /** Can be asked what it would do, with `?dryRun=true`: it is answered as ever, and nothing is written. */
+  dryRun?: true;
 };
+
+const NoQuery = z.strictObject({});
+const TrialQuery = z.strictObject({
+  dryRun: z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .optional(),
+});
+const TrialPositioned = Positioned.extend({ dryRun: z.literal(true).optional() });
 
 export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
   ports: Ports,
   method: Exclude<Method, "GET">,
   path: string,
   source: Operation<I, A> | Command<I, D, S, A>,
-  { example, status = 200, fresh, author, limit }: CommandOptions<I, A>,
+  { example, status = 200, fresh, author, limit, dryRun: canBeTried }: CommandOptions<I, A>,
 ): Binding => {
   const { name, permission, input, output } = source;
   const layout = layInput(path, input, fresh);
+  const query: z.ZodObject = canBeTried ? TrialQuery : NoQuery;
   const execute = executionOf(ports, source);
-  const answer = Success(output, Positioned);
+  const answer = Success(output, canBeTried ? TrialPositioned : Positioned);
   return {
     route: {
       method,
@@ -49,7 +62,7 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
       status,
       contentType: "application/json",
       params: layout.params,
-      query: null,
+      query,
       headers: CommandHeaders,
       body: layout.body,
       answer,
@@ -59,16 +72,17 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
     isCompressed: false,
     handle: async (request, reply) => {
       const headers = validated(CommandHeaders, request.headers);
-      const context = contextOf(request, headers, ports.now());
-      const freshId = fresh === undefined ? {} : { [fresh]: derivedId(context.commandId, fresh) };
-      const outcome = await execute(gatherInput(input, layout, request, freshId), context);
+      const isTrial = validated(query, request.query)["dryRun"] === true;
+      const context = { ...contextOf(request, headers, ports.now()), ...(isTrial && { dryRun: isTrial }) };
+      const outcome = await execute(gatherInput(input, layout, request, freshIn(context, fresh)), context);
       if (isRejection(outcome)) return sendFailure(request, reply, failureOfRejection(outcome));
       const userId = request.auth?.userId ?? author?.(outcome.answer) ?? null;
-      ports.writes.wrote({ userId, workspaceId: context.workspaceId }, outcome.position);
+      if (!isTrial) ports.writes.wrote({ userId, workspaceId: context.workspaceId }, outcome.position);
       if ("decide" in source) reply.header("etag", `"${outcome.revision}"`);
       if (outcome.replayed) reply.header("idempotency-hit", "true");
       const position = String(outcome.position);
-      return reply.code(status).header("x-event-position", position).send(success(outcome.answer, { position }));
+      const meta = { position, ...(isTrial && { dryRun: true }) };
+      return reply.code(status).header("x-event-position", position).send(success(outcome.answer, meta));
     },
   };
 };
@@ -80,11 +94,18 @@ const executionOf = <I extends z.ZodObject, A, D extends EventDefs, S>(
 ): Operation<I, A>["execute"] =>
   "decide" in source ? (input, context) => handler.handle(source, input, context) : source.execute;
 
+/** A key is a command's name in one workspace: another workspace's with the same one makes something else. */
+const freshIn = (
+  { commandId, workspaceId }: CommandContext,
+  field: string | undefined,
+): Readonly<Record<string, string>> =>
+  field === undefined ? {} : { [field]: derivedId(commandId, workspaceId ?? "", field) };
+
 const contextOf = (request: FastifyRequest, headers: z.output<typeof CommandHeaders>, now: string): CommandContext => {
   const { auth, access, told, id: requestId, ip } = request;
   const expectedRevision = headers["if-match"];
   return {
-    commandId: commandIdOf(request, headers["idempotency-key"]),
+    commandId: commandIdIn(request, headers["idempotency-key"]),
     requestId,
     causationId: requestId,
     now,
@@ -99,7 +120,7 @@ const contextOf = (request: FastifyRequest, headers: z.output<typeof CommandHead
 };
 
 /** One caller's key is never another's; who has no account yet shares the keys of a route, which input tells apart. */
-const commandIdOf = ({ auth, routeOptions }: FastifyRequest, key: string | undefined): string =>
+const commandIdIn = ({ auth, routeOptions }: FastifyRequest, key: string | undefined): string =>
   key === undefined
     ? randomUUID()
-    : derivedId(auth?.userId ?? `anonymous ${routeOptions.method} ${routeOptions.url}`, key);
+    : commandIdOf(auth?.userId ?? `anonymous ${routeOptions.method} ${routeOptions.url}`, key);

@@ -1,7 +1,6 @@
 import { z } from "zod";
+import { IdempotencyKey } from "../commands/commandKey.ts";
 
-/** Printable ASCII: what any client and proxy passes on unchanged. */
-const IdempotencyKey = z.string().regex(/^[\x20-\x7e]{1,255}$/, "must be 1 to 255 printable characters");
 const CommitPosition = z
   .string()
   .regex(/^\d{1,19}$/, "must be the position of an answer")

@@ -31,7 +31,7 @@ const register = (email: string, context = contextOf(), password = "correct hors
     { ...context, actor: { kind: "anonymous", id: null } },
   );
 const create = (name: string, context: ReturnType<typeof contextOf>) =>
-  workspaceCreation({ handler: process.handler, blindIndex }).execute({ name }, context);
+  workspaceCreation({ handler: process.handler, blindIndex, planType: "free" }).execute({ name }, context);
 
 /** Somebody with an organization, and what they ask from now on. */
 const founder = async () => {
