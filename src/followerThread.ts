@@ -8,8 +8,9 @@ import { keyVault } from "./platform/keyVault.ts";
 import { createLog } from "./platform/log.ts";
 import { projections } from "./projections/all.ts";
 import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
-import { credentialErasure } from "./reactions/credentialErasure.ts";
+import { reactionsWith } from "./reactions/all.ts";
 import { type ReactionRunner, runReactions } from "./reactions/runner.ts";
+import { writeSide } from "./writeSide.ts";
 
 /** Whether they get on at all; how far behind they are is asked in the same way in every process (`readiness`). */
 const projectionFault = ({ status }: ProjectionRunner): string | undefined => {
@@ -18,7 +19,7 @@ const projectionFault = ({ status }: ProjectionRunner): string | undefined => {
 };
 
 const reactionFault = ({ status }: ReactionRunner): string | undefined =>
-  status().problem === null ? undefined : "reactions do not get on";
+  status().isRunning ? undefined : "reactions do not get on";
 
 const follow = ({ config, backends }: FollowerData, write: (line: string) => void) => {
   const stack = new AsyncDisposableStack();
@@ -30,7 +31,13 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
   const codec = eventCodec(vault);
   const faults: (() => string | undefined)[] = [];
   if (config.ROLES.includes("reactions")) {
-    const reacting = runReactions({ store, pool, codec, log, reactions: [credentialErasure(vault)] });
+    const { masterKey } = backends;
+    const handler = writeSide(
+      { store, codec, pool: poolAs("everfold_api", { config, backends, log }, stack), masterKey, log },
+      stack,
+    );
+    const reactions = reactionsWith({ vault, handler });
+    const reacting = runReactions({ groups: store.groups, codec, log, reactions });
     stack.defer(() => reacting.stop());
     faults.push(() => reactionFault(reacting));
   }

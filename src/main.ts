@@ -9,7 +9,7 @@ import { workspaceCreation } from "./commands/workspaceCreation.ts";
 import { memberAddition } from "./commands/workspaceMembership.ts";
 import { type Config, ConfigError, environment, readConfig } from "./config.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
-import { checkpointsOfAll } from "./eventstore/checkpoints.ts";
+import { checkpointsOf } from "./eventstore/checkpoints.ts";
 import { type Codec, eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
 import { refuseForeign } from "./eventstore/foreignCheckpoints.ts";
@@ -79,11 +79,11 @@ export const start = async (config: Config, destination: LogDestination = standa
   return { ...served, handler, stop: () => resources.disposeAsync() };
 };
 
-/** An event store that is away says nothing: projections and reactions look again before they go on. */
+/** An event store that is away says nothing: projections look again before they go on. */
 const refuseForeignCheckpoints = async (pool: Pool, store: EventStore): Promise<void> => {
   const names = projections.map(({ name }) => name);
   try {
-    await refuseForeign(store, await checkpointsOfAll(pool, names));
+    await refuseForeign(store, (await checkpointsOf(pool, names)).values());
   } catch (error) {
     if (!(error instanceof EventStoreUnavailable)) throw error;
   }

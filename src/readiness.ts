@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { aggregates } from "./domain/aggregates.ts";
+import type { Groups } from "./eventstore/persistentSubscription.ts";
 import type { EventStore } from "./eventstore/store.ts";
 import type { Followers } from "./followers.ts";
 import type { Dependency } from "./http/system.ts";
@@ -22,7 +23,7 @@ export type Readiness = {
 type Within = {
   /** Of the API's role. */
   pool: Pool;
-  store: EventStore;
+  store: EventStore & { groups: Groups };
   /** Where this process projects or reacts. */
   followers: Followers | undefined;
   /** Where this process serves what was projected, here or elsewhere. */
@@ -92,7 +93,7 @@ const dependenciesOf = ({ pool, store, followers, projected }: Within): readonly
   {
     name: "projections",
     fault: async () => (await followers?.fault()) ?? (projected && (await lag(store, projected.position()))),
-    notice: () => parkedNotice(pool),
+    notice: async () => (await parkedNotice(pool)) ?? (await reactionsNotice(store.groups)),
   },
 ];
 
@@ -129,3 +130,8 @@ const parkedNotice = async (pool: Pool): Promise<string | undefined> => {
   const [row] = await query<{ any: boolean }>(pool, sql`select exists (select from runtime.parked_events) as any`);
   return row?.any ? "some events could not be applied and are parked" : undefined;
 };
+
+const reactionsNotice = async (groups: Groups): Promise<string | undefined> =>
+  (await groups.list()).some(({ parked }) => parked > 0)
+    ? "some events that reactions could not deal with are parked"
+    : undefined;

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { type Options, Presets, SingleBar } from "cli-progress";
 import { joinBackends } from "./backends.ts";
 import { environment, readConfig } from "./config.ts";
-import { checkpointsOfAll, forgetReactions } from "./eventstore/checkpoints.ts";
+import { checkpointsOf } from "./eventstore/checkpoints.ts";
 import { eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
 import { foreign } from "./eventstore/foreignCheckpoints.ts";
@@ -12,15 +12,15 @@ import { keyVault } from "./platform/keyVault.ts";
 import { createLog } from "./platform/log.ts";
 import { openMasterKey } from "./platform/masterKey.ts";
 import { migrate } from "./platform/migrations.ts";
-import { openPool, type Pool, type Role, transaction } from "./platform/postgres.ts";
+import { openPool, type Pool, type Role } from "./platform/postgres.ts";
 import { projections } from "./projections/all.ts";
 import { rebuild } from "./projections/rebuild.ts";
 
 const known = projections.map(({ name }) => name);
 const usage = `Usage: npm run rebuild [name]    all projections, or one of ${known.join(", ")}
 Fills them anew from the events, beside the live rows, which serve until they are exchanged. Works while Everfold runs.
-Where Postgres does not belong to the event store any more, because that was moved or put back, all that Postgres keeps
-of positions in it is made anew as well: all projections, and reactions begin with the first event again.
+Where Postgres does not belong to the event store any more, because that was moved or put back, all projections have to
+be rebuilt, and what else Postgres keeps of positions in it is forgotten.
 `;
 
 /** One for the lease and the copies, one for the exchange, one for keys. */
@@ -74,12 +74,11 @@ type Backends = { store: EventStore; pool: Pool; api: Pool; names: readonly stri
 
 /** Last of all the projections get their new checkpoints: until then every start finds out again. */
 const beginAnewWhereForeign = async ({ store, pool, api, names }: Backends): Promise<void> => {
-  const reason = await foreign(store, await checkpointsOfAll(pool, known));
+  const reason = await foreign(store, (await checkpointsOf(pool, known)).values());
   if (reason === undefined) return;
   if (names.length < known.length) throw new Error(`${reason}. All projections have to be rebuilt: npm run rebuild`);
   process.stderr.write(`${reason}.\nAll that Postgres keeps of positions in it is made anew.\n`);
   await forgetKeptCommands(api);
-  await transaction(pool, forgetReactions);
 };
 
 const progressOf = (name: string) => {

@@ -1,5 +1,5 @@
 import { type Pool, query, type Transaction } from "../platform/postgres.ts";
-import { type Sql, sql } from "../platform/sql.ts";
+import { sql } from "../platform/sql.ts";
 import type { StoredEvent } from "./store.ts";
 
 /** An event, and where it stands in its event store. */
@@ -21,31 +21,16 @@ export class CheckpointsMoved extends Error {
   override readonly name = "CheckpointsMoved";
 }
 
-export const checkpointsOf = async (
-  connection: Transaction,
-  subscribers: readonly string[],
-): Promise<ReadonlyMap<string, Checkpoint>> => found(connection, sql`projection = any(${subscribers}::text[])`);
-
-const reactionPrefix = "reaction:";
-/** What a reaction is called among all who have checkpoints. */
-export const reactionSubscriber = (name: string): string => reactionPrefix + name;
-
-/** Those of these projections, and of all reactions there ever were. */
-export const checkpointsOfAll = async (
-  connection: Pool,
-  projections: readonly string[],
-): Promise<Iterable<Checkpoint>> => {
-  const which = sql`projection = any(${projections}::text[]) or starts_with(projection, ${reactionPrefix})`;
-  return (await found(connection, which)).values();
-};
-
 /** By subscriber; of several versions the newest. */
-const found = async (connection: Pool | Transaction, which: Sql): Promise<ReadonlyMap<string, Checkpoint>> => {
+export const checkpointsOf = async (
+  connection: Pool | Transaction,
+  subscribers: readonly string[],
+): Promise<ReadonlyMap<string, Checkpoint>> => {
   const rows = await query<Stored>(
     connection,
     sql`select projection, version, position::text, generation, last_stream, last_revision::text, last_event_id,
         last_position::text
-      from runtime.checkpoints where ${which} order by version`,
+      from runtime.checkpoints where projection = any(${subscribers}::text[]) order by version`,
   );
   return new Map(rows.map((row) => [row.projection, checkpoint(row)]));
 };
@@ -92,12 +77,6 @@ export const backToLastEvent = async (connection: Transaction, subscribers: read
     sql`update runtime.checkpoints set position = last_position
       where projection = any(${subscribers}::text[]) and position > last_position`,
   );
-};
-
-/** All reactions begin with the first event again, those included that were parked. */
-export const forgetReactions = async (connection: Transaction): Promise<void> => {
-  await query(connection, sql`delete from runtime.parked_events where starts_with(projection, ${reactionPrefix})`);
-  await query(connection, sql`delete from runtime.checkpoints where starts_with(projection, ${reactionPrefix})`);
 };
 
 /**

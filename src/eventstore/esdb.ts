@@ -11,6 +11,7 @@ import {
 import type { ProposedEvent } from "./batchAppend.ts";
 import { type Connection, connectTo, isUnavailability } from "./connection.ts";
 import { followOver, storedEvent } from "./follow.ts";
+import { type Groups, groupsOver } from "./persistentSubscription.ts";
 import { type EventStore, EventStoreUnavailable, type NewEvent } from "./store.ts";
 
 /** The store itself gives up a write after two seconds; what is not answered by then hangs on the connection. */
@@ -19,7 +20,7 @@ const appendTimeoutMs = 4_000;
 const readSilenceMs = 5_000;
 
 /** The port over EventStoreDB's own client, for any store that speaks its protocol. */
-export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): Promise<void> } => {
+export const eventStoreDb = ({ url }: { url: string }): EventStore & { groups: Groups; close(): Promise<void> } => {
   const connection = connectTo(url, { appendTimeoutMs });
 
   const reading = <T>(open: (client: EventStoreDBClient) => StreamingRead<T>) => readingOver(connection, open);
@@ -64,6 +65,7 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { close(): 
       }
     },
     follow: followOver(connection),
+    groups: groupsOver(connection),
     close: () => connection.close(),
   };
 };

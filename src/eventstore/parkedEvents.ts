@@ -36,31 +36,14 @@ export const park = async (
   );
 };
 
-/** What is parked for a subscriber, oldest first. */
-export const parkedFor = (
-  connection: Transaction,
-  { subscriber, version }: { subscriber: string; version: number },
-): Promise<{ stream: string; eventId: string }[]> =>
-  query(
-    connection,
-    sql`select stream, event_id as "eventId" from runtime.parked_events
-      where projection = ${subscriber} and version = ${version} order by position`,
-  );
-
-export const unpark = async (
-  connection: Transaction,
-  { subscriber, version }: { subscriber: string; version: number },
-  eventId: string,
-): Promise<void> => {
-  await query(
-    connection,
-    sql`delete from runtime.parked_events
-      where projection = ${subscriber} and version = ${version} and event_id = ${eventId}`,
-  );
-};
-
 /** The streams of which a subscriber has events parked. */
 export const parkedStreams = async (
   connection: Transaction,
-  of: { subscriber: string; version: number },
-): Promise<ReadonlySet<string>> => new Set((await parkedFor(connection, of)).map(({ stream }) => stream));
+  { subscriber, version }: { subscriber: string; version: number },
+): Promise<ReadonlySet<string>> => {
+  const rows = await query<{ stream: string }>(
+    connection,
+    sql`select distinct stream from runtime.parked_events where projection = ${subscriber} and version = ${version}`,
+  );
+  return new Set(rows.map(({ stream }) => stream));
+};

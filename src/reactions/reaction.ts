@@ -4,12 +4,19 @@ import type { EventOf, EventSource, Recorded } from "../kernel/decider.ts";
 type Occurrence = Omit<Recorded, "type" | "data">;
 
 type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<D> : never;
-/** Idempotent: it is had again when the process ended before it was noted. */
+/**
+ * Idempotent: it is had again when the process ended before the event store was told of it, at any time later when an
+ * operator wants it so, and, rarely, by two processes at once. It ends by itself, and throws `Unavailable` when it shall
+ * be tried again for as long as it takes.
+ */
 type Effect<Data> = (data: Data, occurrence: Occurrence) => Promise<void>;
 
 /** "When this happened, do that": what is not named is of no concern. */
 export type Reaction = {
-  /** Never changed: it says in the database how far the reaction has come. */
+  /**
+   * Never changed: under it the event store knows how far the reaction has come, and which types `when` had when it
+   * was first run. For one that comes to name other types: `npm run reactions -- restart <name>`.
+   */
   name: string;
   of: readonly EventSource[];
   when: Readonly<Record<string, Effect<never> | undefined>>;

@@ -1,116 +1,93 @@
-import {
-  advance,
-  backToLastEvent,
-  begin,
-  type Checkpoint,
-  checkpointsOf,
-  type Reached,
-  reactionSubscriber,
-} from "../eventstore/checkpoints.ts";
 import type { Codec } from "../eventstore/codec.ts";
-import { refuseForeign } from "../eventstore/foreignCheckpoints.ts";
-import { errorText, type ParkedEvent, park, parkedFor, unpark, waiting } from "../eventstore/parkedEvents.ts";
-import type { EventStore, Followed, StoredEvent } from "../eventstore/store.ts";
-import { backoffMs, type SubscriberRole, subscriber } from "../eventstore/subscriber.ts";
+import type { Answer, Groups } from "../eventstore/persistentSubscription.ts";
+import type { StoredEvent } from "../eventstore/store.ts";
+import { backoffMs, repeating } from "../eventstore/subscriber.ts";
 import type { EventDefs } from "../kernel/decider.ts";
 import { pause } from "../platform/lease.ts";
 import type { Log } from "../platform/log.ts";
-import { type Pool, type Transaction, transaction } from "../platform/postgres.ts";
 import { Unavailable } from "../platform/unavailable.ts";
 import type { Reaction } from "./reaction.ts";
 
 export type ReactionRunner = {
-  status(): { role: SubscriberRole; problem: string | null; poisoned: number };
-  /** Resolves when the effects in hand are had. */
+  status(): ReactionStatus;
+  /** Resolves when the effects in hand are had, those that wait to be tried again are left, and the groups too. */
   stop(): Promise<void>;
 };
 
+type ReactionStatus = {
+  /** Does this process take part in every reaction? */
+  isRunning: boolean;
+  /** Why not, for people. */
+  problem: string | null;
+  /** Events whose effects are waited for at the moment, because something is unavailable or went wrong. */
+  waiting: number;
+  /** Events parked by this process since it started. */
+  parked: number;
+};
+
 type ReactionOptions = {
-  store: EventStore;
-  /** One connection to hold the lease, and one now and then. */
-  pool: Pool;
+  groups: Groups;
   codec: Codec;
   reactions: readonly Reaction[];
   log: Log;
   attemptsMax?: number;
 };
 
-/** An effect that fails for its own reasons is tried so often, within about 12 seconds; then its event is parked. */
+/** An effect that fails for its own reasons is tried so often, within about 7 seconds; then its event is parked. */
 const ATTEMPTS_MAX = 8;
-/** Events without an effect move the checkpoint no more often. */
-const PASSED_INTERVAL_MS = 1_000;
+/** So many events of a reaction are dealt with at once: one that waits for something holds up no other. */
+const IN_HAND_MAX = 32;
 
 /**
- * Has every reaction's effects, in the order of events and at least once, in one process of the database at a time. No
- * reaction waits for another one. An effect that keeps failing is parked with the later events of its stream, which are
- * tried again in order when a runner starts; one that meets something unavailable waits for as long as it takes.
+ * Has every reaction's effects at least once, in no order, shared with all other processes that react. An event whose
+ * effect keeps failing is parked by the event store, until an operator has it handed out again; an effect that meets
+ * something unavailable waits for as long as it takes.
  */
 export const runReactions = (options: ReactionOptions): ReactionRunner => {
-  const counters = { poisoned: 0 };
-  const { role, problem, stop } = subscriber("reactions", options.pool, options.log, async (_, held, onProgress) => {
-    const over = new AbortController();
-    const signal = AbortSignal.any([held, over.signal]);
-    const loops = options.reactions.map((reaction) => react(options, reaction, { signal, onProgress, counters }));
-    // One that fails takes the others with it: they begin again together.
-    await Promise.all(loops).finally(async () => {
-      over.abort();
-      await Promise.allSettled(loops);
+  const members = options.reactions.map((reaction) => memberOf(options, reaction));
+  return {
+    status: () => ({
+      isRunning: members.every(({ now }) => now.isJoined),
+      problem: members.map(({ problem }) => problem()).find((problem) => problem !== null) ?? null,
+      waiting: members.reduce((sum, { now }) => sum + now.waiting, 0),
+      parked: members.reduce((sum, { now }) => sum + now.parked, 0),
+    }),
+    stop: async () => {
+      await Promise.all(members.map(({ stop }) => stop()));
+    },
+  };
+};
+
+/** What a member tells about itself while it takes part. */
+type Progress = { isJoined: boolean; waiting: number; parked: number };
+
+const memberOf = (options: ReactionOptions, reaction: Reaction) => {
+  const now: Progress = { isJoined: false, waiting: 0, parked: 0 };
+  const { name, when } = reaction;
+  const log = options.log.child({ reaction: name });
+  const effect = effectOf(options.codec, reaction);
+  const handle = (event: StoredEvent, over: AbortSignal) => answerTo(event, effect, { ...options, log, now, over });
+  const running = repeating(`reaction ${name}`, log, async (signal, onProgress) => {
+    const onJoined = () => {
+      now.isJoined = true;
+      onProgress();
+    };
+    const membership = { inHandMax: IN_HAND_MAX, signal, onJoined, handle };
+    await options.groups.join({ name, types: Object.keys(when) }, membership).finally(() => {
+      now.isJoined = false;
     });
   });
-  return { stop, status: () => ({ role: role(), problem: problem(), ...counters }) };
+  return { ...running, now };
 };
 
-type Run = { signal: AbortSignal; onProgress: () => void; counters: { poisoned: number } };
 type Effect = (event: StoredEvent) => Promise<void>;
 
-const react = async (options: ReactionOptions, reaction: Reaction, run: Run): Promise<void> => {
-  const { signal, onProgress } = run;
-  const effect = effectOf(options, reaction);
-  let checkpoint = await standing(options, reaction);
-  const parked = await retryParked(options, checkpoint, effect);
-  onProgress();
-
-  const moveTo = async (followed: Passed, failed: readonly ParkedEvent[] = []): Promise<void> => {
-    const { position, last } = await reachedBy(followed, options.store);
-    await transaction(options.pool, async (connection) => {
-      await advance(connection, [checkpoint], { position, last });
-      await park(connection, failed);
-    });
-    checkpoint = { ...checkpoint, position };
-    onProgress();
-  };
-
-  const categories = reaction.of.map(({ category }) => category);
-  let passed: Passed | undefined;
-  let movedAt = performance.now();
-  for await (const followed of options.store.follow({ after: checkpoint.position, categories, signal })) {
-    if (followed.kind === "caughtUp") continue;
-    passed = followed;
-    const event = followed.kind === "event" && reaction.when[followed.event.type] ? followed.event : undefined;
-    const error = event && (parked.has(event.stream) ? waiting : await attempts(() => effect(event), options, run));
-    if (event && error !== undefined) {
-      parked.add(event.stream);
-      await moveTo(passed, [{ ...checkpoint, event, error }]);
-    } else if (event || performance.now() - movedAt > PASSED_INTERVAL_MS) await moveTo(passed);
-    else continue;
-    movedAt = performance.now();
-  }
-  if (passed && positionOf(passed) > checkpoint.position) await moveTo(passed);
-};
-
-type Passed = Exclude<Followed, { kind: "caughtUp" }>;
-
-const positionOf = (passed: Passed): bigint => (passed.kind === "event" ? passed.event.position : passed.position);
-
-/** The event at a position that was only passed is asked for: the next start would go back to one long ago instead. */
-const reachedBy = async (passed: Passed, store: EventStore): Promise<Reached> => {
-  if (passed.kind === "event") return { position: passed.event.position, last: passed.event };
-  return { position: passed.position, last: await store.at(passed.position) };
-};
-
-const effectOf = ({ codec }: ReactionOptions, { of, when }: Reaction): Effect => {
+/** Others may have events of the same type, in streams that are none of ours: they have no effect. */
+const effectOf = (codec: Codec, { of, when }: Reaction): Effect => {
   const defs: EventDefs = Object.assign({}, ...of.map(({ events }) => events));
+  const categories = of.map(({ category }) => `${category}-`);
   return async (event) => {
+    if (!categories.some((category) => event.stream.startsWith(category))) return;
     for (const { type, data, ...occurrence } of await codec.decode(defs, [event])) {
       // The codec has checked the data against the schema of this type, for which `reaction` has typed the function.
       await when[type]?.(data as never, occurrence);
@@ -118,65 +95,30 @@ const effectOf = ({ codec }: ReactionOptions, { of, when }: Reaction): Effect =>
   };
 };
 
-/** @returns what went wrong in the last attempt; undefined when the effect was had */
-const attempts = async (
-  effect: () => Promise<void>,
-  { log, attemptsMax = ATTEMPTS_MAX }: ReactionOptions,
-  { signal, counters }: Run,
-): Promise<string | undefined> => {
-  for (let failures = 0; ; ) {
+type Attempting = { log: Log; now: Progress; over: AbortSignal; attemptsMax?: number };
+
+const answerTo = async (event: StoredEvent, effect: Effect, attempting: Attempting): Promise<Answer> => {
+  const { log, now, over, attemptsMax = ATTEMPTS_MAX } = attempting;
+  const { id: eventId, stream } = event;
+  for (let attempts = 1, failures = 0; ; attempts += 1) {
     try {
-      await effect();
-      return undefined;
+      await effect(event);
+      return "done";
     } catch (error) {
       failures += error instanceof Unavailable ? 0 : 1;
       if (failures === attemptsMax) {
-        counters.poisoned += 1;
-        log.error({ error }, "an effect cannot be had and its event is parked, with what follows in its stream");
-        return errorText(error);
+        now.parked += 1;
+        log.error({ error, eventId, stream }, "an effect cannot be had, and its event is parked");
+        return { parked: reasonOf(error) };
       }
-      log.warn({ error, failures }, "an effect could not be had and is tried again");
+      log.warn({ error, eventId, stream, attempts }, "an effect could not be had, and is tried again");
     }
-    await pause(backoffMs(Math.max(failures, 1)), signal);
-    signal.throwIfAborted();
+    now.waiting += 1;
+    await pause(backoffMs(attempts), over);
+    now.waiting -= 1;
+    if (over.aborted) return "left";
   }
 };
 
-/** A new reaction begins with the first event of all. @throws ForeignCheckpoint */
-const standing = async ({ store, pool }: ReactionOptions, { name }: Reaction): Promise<Checkpoint> => {
-  const subscriber = reactionSubscriber(name);
-  const read = async (connection: Transaction): Promise<Checkpoint> => {
-    const checkpoint = (await checkpointsOf(connection, [subscriber])).get(subscriber);
-    if (!checkpoint) throw new Error(`the checkpoint of ${subscriber} is gone`);
-    return checkpoint;
-  };
-  const found = await transaction(pool, async (connection) => {
-    await begin(connection, { subscriber, version: 1 });
-    return read(connection);
-  });
-  await refuseForeign(store, [found]);
-  return transaction(pool, async (connection) => {
-    await backToLastEvent(connection, [subscriber]);
-    return read(connection);
-  });
-};
-
-/** Once each, in the order of their streams. @returns the streams that stay parked */
-const retryParked = async (
-  { store, pool, log }: ReactionOptions,
-  of: Checkpoint,
-  effect: Effect,
-): Promise<Set<string>> => {
-  const still = new Set<string>();
-  for (const { stream, eventId } of await transaction(pool, (connection) => parkedFor(connection, of))) {
-    if (still.has(stream)) continue;
-    try {
-      for await (const event of store.read(stream)) if (event.id === eventId) await effect(event);
-      await transaction(pool, (connection) => unpark(connection, of, eventId));
-    } catch (error) {
-      log.error({ error, event: eventId, stream }, "a parked effect still cannot be had");
-      still.add(stream);
-    }
-  }
-  return still;
-};
+/** It stays in the event store for good: what the error says may name people, and is in the log alone. */
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.name : "something that is no error");

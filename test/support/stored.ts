@@ -16,11 +16,11 @@ export const storedEvents = (on: Installation): Promise<string[]> =>
     return texts;
   });
 
-/** The commit position of the newest event: as long as it stays, nothing was written. */
+/** The commit position of the newest event that is not the store's own: as long as it stays, nothing was written. */
 export const headOf = (on: Installation): Promise<bigint | undefined> =>
   withClient(on, async (client) => {
-    const newest = client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 1 });
-    for await (const { event } of newest) return event?.position?.commit;
+    for await (const { event } of client.readAll({ direction: BACKWARDS, fromPosition: END }))
+      if (event && !event.streamId.startsWith("$")) return event.position?.commit;
     return undefined;
   });
 
