@@ -1,0 +1,45 @@
+import { randomUUID } from "node:crypto";
+import { AdvanceLedger } from "../commands/credits/creditLimit.ts";
+import type { Handler } from "../commands/handler.ts";
+import { repeating } from "../eventstore/subscriber.ts";
+import { isRejection } from "../kernel/rejection.ts";
+import { pause } from "../platform/lease.ts";
+import type { Log } from "../platform/log.ts";
+import { refusedTo } from "./causedBy.ts";
+
+const everyMs = 1_000;
+const ledgersMax = 500;
+
+type Means = {
+  handler: Pick<Handler, "handle">;
+  /** Ledgers in which time alone does something until `now`, as far as the read models know. */
+  dueLedgers: (now: string, limit: number) => Promise<readonly { workspaceId: string; organizationId: string }[]>;
+  now: () => string;
+  log: Log;
+};
+
+/**
+ * Has written what time does to ledgers nobody writes to: what takes effect, what expires, a recharge that had to wait.
+ * Whether anything is due is decided on the ledger itself, so that several processes may ask for it, and a read model
+ * that is behind does no harm.
+ */
+export const keepLedgersUp = ({ handler, dueLedgers, now, log }: Means) => {
+  const advance = async ({ workspaceId, organizationId }: { workspaceId: string; organizationId: string }) => {
+    const commandId = randomUUID();
+    const outcome = await handler.handle(
+      AdvanceLedger,
+      { workspaceId },
+      {
+        ...{ commandId, causationId: commandId, requestId: commandId, now: now(), organizationId, workspaceId },
+        ...{ actor: { kind: "system", id: null }, sessionId: null, ip: null, userAgent: null },
+      },
+    );
+    if (isRejection(outcome)) throw refusedTo("a ledger cannot be kept up", outcome);
+  };
+
+  return repeating("ledger upkeep", log, async (signal, onProgress) => {
+    for (const ledger of await dueLedgers(now(), ledgersMax)) await advance(ledger);
+    onProgress();
+    await pause(everyMs, signal);
+  });
+};
