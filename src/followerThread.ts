@@ -6,6 +6,7 @@ import { eventStoreDb } from "./eventstore/esdb.ts";
 import type { FollowerData, Question } from "./followers.ts";
 import { keyVault } from "./platform/keyVault.ts";
 import { createLog } from "./platform/log.ts";
+import { configuredPayments } from "./platform/payments/configuredPayments.ts";
 import { projections } from "./projections/all.ts";
 import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
 import { reactionsWith } from "./reactions/all.ts";
@@ -36,7 +37,8 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
       { store, codec, pool: poolAs("everfold_api", { config, backends, log }, stack), masterKey, log },
       stack,
     );
-    const reactions = reactionsWith({ vault, handler });
+    const now = () => new Date().toISOString();
+    const reactions = reactionsWith({ vault, handler, payments: configuredPayments(config), now });
     const reacting = runReactions({ groups: store.groups, codec, log, reactions });
     stack.defer(() => reacting.stop());
     faults.push(() => reactionFault(reacting));

@@ -1,10 +1,15 @@
 import type { Handler } from "../commands/handler.ts";
 import type { KeyVault } from "../platform/keyVault.ts";
+import type { PaymentProvider } from "../platform/payments/provider.ts";
+import { autoRecharge } from "./autoRecharge.ts";
 import { credentialErasure } from "./credentialErasure.ts";
 import type { Reaction } from "./reaction.ts";
 
 /** What reactions have their effects with. */
-export type Means = { vault: KeyVault; handler: Handler };
+type Means = { vault: KeyVault; handler: Handler; payments: PaymentProvider; now: () => string };
 
 /** Every policy there is, one line each. */
-export const reactionsWith = ({ vault }: Means): readonly Reaction[] => [credentialErasure(vault)];
+export const reactionsWith = (means: Means): readonly Reaction[] => [
+  autoRecharge(means),
+  credentialErasure(means.vault),
+];
