@@ -1,18 +1,22 @@
 import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
-import { startPostgres } from "../src/embedded/postgres.ts";
-import { compareDebits, type Scenario } from "./debits.ts";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { measureEventStore, soakEventStore } from "./eventstore/measure.ts";
+import { ledgerRows, measureLedger } from "./ledger/measure.ts";
 import { NotReconciled } from "./reconciliation.ts";
 import { measureStarts } from "./startup.ts";
 
-const scenarios: Readonly<Record<string, Scenario>> = {
-  hot: { title: "One hot wallet, 64 connections", wallets: 1, goal: 4 },
-  spread: { title: "100 wallets, 64 connections", wallets: 100, goal: 1.3 },
-};
-const regular = [...Object.keys(scenarios), "startup", "eventstore"];
-const names = [...regular, "soak"];
+/** All but the soak run when nothing is named. */
+const regular = ["ledger", "startup", "eventstore"];
+const names = [...regular, "soak", ...ledgerRows];
+
+const usage = `Usage: npm run bench [-- what… [--quick] [--profile folder]]
+  what       ${regular.join(", ")} (all of these unless told), soak;
+             or rows of the ledger's table: ${ledgerRows.join(", ")}
+  --quick    the ledger's rows for seconds: shows that they run and reconcile, not how fast anything is
+  --profile  CPU profiles of Everfold under the ledger's rows into an empty folder, and where a debit's time goes
+`;
 
 /** `TMPFS_MAGIC` of linux/magic.h: a folder in memory, where making something durable costs nothing. */
 const IN_MEMORY = 0x01021994;
@@ -24,7 +28,24 @@ const write = (text: string): void => {
   process.stdout.write(text);
 };
 
-const run = async (wanted: readonly string[]): Promise<void> => {
+type Asked = { wanted: readonly string[]; isQuick: boolean; profiles: string | undefined };
+
+/** Undefined when it makes no sense. */
+const asked = (): Asked | undefined => {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { quick: { type: "boolean", default: false }, profile: { type: "string" } },
+    });
+    if (positionals.some((name) => !names.includes(name))) return undefined;
+    const profiles = values.profile === undefined ? undefined : resolve(values.profile);
+    return { wanted: positionals.length === 0 ? regular : positionals, isQuick: values.quick, profiles };
+  } catch {
+    return undefined;
+  }
+};
+
+const run = async ({ wanted, isQuick, profiles }: Asked): Promise<void> => {
   const directory = await mkdtemp(join(tmpdir(), "everfold-bench-"));
   // On the way out everything that was started is told to end; until it has, its files stay.
   for (const signal of ["SIGINT", "SIGTERM"])
@@ -35,15 +56,10 @@ const run = async (wanted: readonly string[]): Promise<void> => {
   try {
     if ((await statfs(directory)).type === IN_MEMORY)
       throw new Error(`${directory} is in memory, where no commit is durable: set TMPDIR to a folder on a disk`);
-    write(
-      `${new Date().toISOString()}, ${availableParallelism()} cores (${cpus()[0]?.model}), Node ${process.version}, `,
-    );
-    const [busy = 0] = loadavg();
-    write(
-      `load before: ${busy.toFixed(2)}${busy > IDLE_LOAD_MAX ? " (NOT IDLE: these figures are not to be kept)" : ""}\n`,
-    );
-    const chosen = wanted.flatMap((name) => scenarios[name] ?? []);
-    if (chosen.length > 0) await debits(chosen, directory);
+    writeMachine();
+    const named = ledgerRows.filter((row) => wanted.includes(row));
+    const rows = named.length === 0 && wanted.includes("ledger") ? ledgerRows : named;
+    if (rows.length > 0) await measureLedger(rows, { directory, write, isQuick, profiles });
     if (wanted.includes("startup")) await measureStarts(join(directory, "startup"), write);
     if (wanted.includes("eventstore")) await measureEventStore(join(directory, "eventstore"), write);
     if (wanted.includes("soak")) await soakEventStore(join(directory, "soak"), write);
@@ -52,23 +68,20 @@ const run = async (wanted: readonly string[]): Promise<void> => {
   }
 };
 
-const debits = async (chosen: readonly Scenario[], directory: string): Promise<void> => {
-  const postgres = await startPostgres({ directory: join(directory, "postgres") });
-  try {
-    await compareDebits(chosen, { postgresUrl: postgres.url, directory: join(directory, "everfold"), write });
-  } finally {
-    await postgres.stop();
-  }
+const writeMachine = (): void => {
+  const [busy = 0] = loadavg();
+  const warning = busy > IDLE_LOAD_MAX ? " (NOT IDLE: these figures are not to be kept)" : "";
+  const machine = `${availableParallelism()} cores (${cpus()[0]?.model}), Node ${process.version}`;
+  write(`${new Date().toISOString()}, ${machine}, load before: ${busy.toFixed(2)}${warning}\n`);
 };
 
-const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !names.includes(name));
-if (unknown.length > 0) {
-  process.stderr.write(`There is no benchmark ${unknown.join(", ")}: choose among ${names.join(", ")}\n`);
+const request = asked();
+if (request === undefined) {
+  process.stderr.write(usage);
   process.exit(2);
 }
 try {
-  await run(asked.length === 0 ? regular : asked);
+  await run(request);
 } catch (error) {
   if (!(error instanceof NotReconciled)) throw error;
   write(`\nTHE FIGURES ARE THROWN AWAY: what was acknowledged and what is stored differ.\n${error.message}\n`);

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { openWallets } from "./contender.ts";
-import { startContender } from "./contenders.ts";
-import { startEverfold } from "./everfoldProcess.ts";
-import { applyLoad } from "./load.ts";
+import { applyLoad } from "./load/load.ts";
 import { reconcile } from "./reconciliation.ts";
+import { openWallets } from "./servers/contender.ts";
+import { startSignedUp } from "./servers/everfold.ts";
+import { startEverfold } from "./servers/everfoldProcess.ts";
 import { median, table, whole } from "./table.ts";
 
 const STARTS = 3;
@@ -53,12 +53,13 @@ const startAndStop = async (directory: string): Promise<number> => {
 
 /** Debits over HTTP, as any others; every wallet is read up to date before the stop. */
 const fill = async (directory: string, write: (text: string) => void): Promise<void> => {
-  const everfold = await startContender(directory);
+  const everfold = await startSignedUp(directory);
   try {
     const wallets = await openWallets(everfold, WALLETS);
     const { acknowledged, faults } = await applyLoad({
-      ...everfold,
+      servers: [everfold],
       wallets,
+      request: "debit",
       connections: CONNECTIONS,
       warmUpMs: 0,
       measuredMs: FILL_MAX_MS,

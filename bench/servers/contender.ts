@@ -1,8 +1,9 @@
 /** A running server that debits wallets, and somebody who is signed in to it. */
 export type Contender = {
-  name: "baseline" | "everfold";
+  name: "baseline" | "pgledger" | "everfold";
   port: number;
   token: string;
+  pid: number;
   stop(): Promise<void>;
 };
 
@@ -32,16 +33,34 @@ export const call = async (
 /** Credits for more debits of one than any load can send. */
 export const creditsEach = 1_000_000_000;
 
+const OPENING_MAX = 16;
+
 export const openWallets = async (contender: Contender, count: number): Promise<string[]> => {
-  const wallets: string[] = [];
-  while (wallets.length < count) {
-    const { data } = await call(contender, "POST", "/workspaces", { name: `Wallet ${wallets.length + 1}` });
+  const open = async (number: number): Promise<string> => {
+    const { data } = await call(contender, "POST", "/workspaces", { name: `Wallet ${number}` });
     const wallet = String(data["id"]);
-    await call(contender, "POST", `/workspaces/${wallet}/billing/credits`, {
-      amount: creditsEach,
-      description: "Prepaid",
-    });
-    wallets.push(wallet);
-  }
-  return wallets;
+    const prepaid = { amount: creditsEach, description: "Prepaid" };
+    await call(contender, "POST", `/workspaces/${wallet}/billing/credits`, prepaid);
+    return wallet;
+  };
+  return inParallel(
+    Array.from({ length: count }, (_, index) => index + 1),
+    OPENING_MAX,
+    open,
+  );
+};
+
+/** So many at a time; the results in the order of the items. */
+export const inParallel = async <T, R>(
+  items: readonly T[],
+  atOnceMax: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> => {
+  const results: R[] = [];
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [index, item] of queue) results[index] = await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnceMax }, worker));
+  return results;
 };

@@ -1,4 +1,5 @@
-import pg from "pg";
+import type pg from "pg";
+import { inTransaction, type Moved, type Movement, type Wallets } from "./wallets.ts";
 
 const tables = `
   create table billing (
@@ -26,44 +27,23 @@ const record = {
 const balance = { text: "select credit_balance from billing where workspace_id = $1" };
 const count = { text: "select count(*) from credit_transactions where workspace_id = $1" };
 
-export type Movement = { type: "purchase" | "debit"; amount: number; description: string; referenceId?: string };
-/** `balance` is the one that is there when there is too little of it. */
-type Moved = { kind: "moved"; transaction: object; balance: number } | { kind: "short"; balance: number };
-
-const POOL_MAX = 20;
-
 /** Wallets as rows that are locked while they change; each change is one durable transaction with a line of its own. */
-export const rowLockWallets = async (url: string | undefined) => {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_MAX });
-  // An idle connection that is lost is replaced by the pool.
-  pool.on("error", () => undefined);
+export const rowLockWallets = async (pool: pg.Pool): Promise<Wallets> => {
   await pool.query(tables);
 
   return {
-    open: (workspaceId: string) => pool.query({ ...open, values: [workspaceId] }),
-    balance: async (workspaceId: string): Promise<number> => {
+    open: async (workspaceId) => {
+      await pool.query({ ...open, values: [workspaceId] });
+    },
+    balance: async (workspaceId) => {
       const { rows } = await pool.query<{ credit_balance: string }>({ ...balance, values: [workspaceId] });
       return Number(rows[0]?.credit_balance);
     },
-    transactions: async (workspaceId: string): Promise<number> => {
+    transactions: async (workspaceId) => {
       const { rows } = await pool.query<{ count: string }>({ ...count, values: [workspaceId] });
       return Number(rows[0]?.count);
     },
-    /** Undefined when there is no such wallet. */
-    move: async (workspaceId: string, movement: Movement): Promise<Moved | undefined> => {
-      const connection = await pool.connect();
-      try {
-        await connection.query("begin");
-        const moved = await moveWithin(connection, workspaceId, movement);
-        await connection.query(moved?.kind === "moved" ? "commit" : "rollback");
-        return moved;
-      } catch (error) {
-        await connection.query("rollback");
-        throw error;
-      } finally {
-        connection.release();
-      }
-    },
+    move: (workspaceId, movement) => inTransaction(pool, (connection) => moveWithin(connection, workspaceId, movement)),
   };
 };
 
@@ -81,6 +61,6 @@ const moveWithin = async (
   const values = [workspaceId, type, amount, after, description, referenceId];
   const [line] = (await connection.query<{ id: string; created_at: Date }>({ ...record, values })).rows;
   const written = { id: line?.id, createdAt: line?.created_at };
-  const transaction = { ...written, type, amount, balanceAfter: after, description, referenceId: referenceId ?? null };
+  const transaction = { ...written, type, amount, balanceAfter: after, description, referenceId };
   return { kind: "moved", transaction, balance: after };
 };

@@ -1,13 +1,21 @@
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import express, { type NextFunction, type Request, type Response } from "express";
+import pg from "pg";
 import { z } from "zod";
-import { type Movement, rowLockWallets } from "./rowLockWallet.ts";
+import { announce } from "./forked.ts";
+import { pgledgerWallets } from "./pgledgerWallet.ts";
+import { rowLockWallets } from "./rowLockWallet.ts";
+import type { Movement } from "./wallets.ts";
 
 /**
- * What Everfold is measured against: the plan it replaces. Express, bodies validated by zod, a Bearer token, and one
- * locked row a wallet behind `pg`. It does less than Everfold: no sessions, no roles, no idempotency, no history that
- * can be proven.
+ * What Everfold is measured against. `rowLock` is the plan it replaces: Express, bodies validated by zod, a Bearer token,
+ * and one locked row a wallet behind `pg`. It does less than Everfold: no sessions, no roles, no idempotency, no history
+ * that can be proven. `pgledger` is the same server on a ledger that is a set of functions in Postgres.
  */
+const kinds = { rowLock: rowLockWallets, pgledger: pgledgerWallets };
+const Kind = z.enum(["rowLock", "pgledger"]);
+const POOL_MAX = 20;
+
 const Moving = z.strictObject({
   amount: z.int().positive(),
   description: z.string().min(1).max(500),
@@ -42,12 +50,16 @@ const isAuthentic = ({ headers }: Request): boolean => {
   return JSON.parse(Buffer.from(claims, "base64url").toString()).exp > Date.now() / 1_000;
 };
 
-const wallets = await rowLockWallets(process.env["DATABASE_URL"]);
+const pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"], max: POOL_MAX });
+// An idle connection that is lost is replaced by the pool.
+pool.on("error", () => undefined);
+const wallets = await kinds[Kind.parse(process.argv[2])](pool);
 
 const move = (type: Movement["type"]) => async (request: Request, response: Response) => {
   const { id } = InWorkspace.parse(request.params);
-  const { referenceId, ...given } = Moving.parse(request.body);
-  const outcome = await wallets.move(id, { type, ...given, ...(referenceId === undefined ? {} : { referenceId }) });
+  const { referenceId = null, ...given } = Moving.parse(request.body);
+  const key = request.get("Idempotency-Key") ?? randomUUID();
+  const outcome = await wallets.move(id, { type, key, referenceId, ...given });
   if (outcome?.kind === "moved") {
     const { transaction, balance } = outcome;
     return response.status(201).json(success({ transaction, balance }));
@@ -83,10 +95,8 @@ app.use((error: unknown, _: Request, response: Response, _next: NextFunction) =>
   else response.status(500).json(failure("INTERNAL"));
 });
 
-// Nobody is left to stop it.
-process.once("disconnect", () => process.exit());
 const server = app.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the baseline listens on no port");
-  process.send?.({ port: address.port, token: token() });
+  announce({ port: address.port, token: token() });
 });

@@ -4,15 +4,20 @@ import { setTimeout as pause } from "node:timers/promises";
 
 type EverfoldProcess = {
   port: number;
+  /** Of the process that was started: npm's own when it was started by npm. */
+  pid: number;
   /** From the command to the first `GET /ready` that says yes. */
   readyAfterMs: number;
   stop(): Promise<void>;
 };
 
-const root = new URL("..", import.meta.url);
+export const root = new URL("../..", import.meta.url);
 const START_MAX_MS = 60_000;
 const STOP_MAX_MS = 30_000;
 const POLL_INTERVAL_MS = 10;
+
+/** Variables of the environment beside those that every Everfold here has. */
+export type Settings = Readonly<Record<string, string>>;
 
 /** No URL. Said, so that none in a file `.env` counts either. */
 const embedded = "";
@@ -21,9 +26,10 @@ const embedded = "";
  * What a load needs and a user may set: no rate limits, a token that outlives the run, and of the log only what is
  * wrong, since the baseline keeps none. Everything else that a debit passes through is as it is by default.
  */
-const settings = {
+const unhindered = {
   ROLES: "",
   EVENTSTORE_URL: embedded,
+  DATABASE_URL: embedded,
   NODE_ENV: "development",
   HOST: "127.0.0.1",
   PORT: "0",
@@ -34,8 +40,16 @@ const settings = {
   JWT_ACCESS_EXPIRY: "2h",
 };
 
-/** Nothing else that is set in this terminal changes what is measured; NODE_OPTIONS is how a profile is asked for. */
-const inherited = Object.fromEntries(["PATH", "HOME", "NODE_OPTIONS"].map((name) => [name, process.env[name]]));
+/** Nothing else that is set in this terminal changes what is measured. */
+const inherited = Object.fromEntries(["PATH", "HOME"].map((name) => [name, process.env[name]]));
+
+/** What a process of Everfold, or a command of its own, has in its environment. */
+export const environmentOf = (directory: string, settings: Settings) => ({
+  ...inherited,
+  ...unhindered,
+  ...settings,
+  DATA_DIR: directory,
+});
 
 /** `npm start` is timed as it is typed; what is put under load is the process that runs then, beside the baseline's. */
 const commands = { npm: ["npm", "start"], node: [process.execPath, "src/main.ts"] } as const;
@@ -44,13 +58,13 @@ const commands = { npm: ["npm", "start"], node: [process.execPath, "src/main.ts"
 export const startEverfold = async (
   by: keyof typeof commands,
   directory: string,
-  databaseUrl = embedded,
+  settings: Settings = {},
 ): Promise<EverfoldProcess> => {
   const [file, ...args] = commands[by];
   const begun = performance.now();
   const child = spawn(file, args, {
     cwd: root,
-    env: { ...inherited, ...settings, DATA_DIR: directory, DATABASE_URL: databaseUrl },
+    env: environmentOf(directory, settings),
     stdio: ["ignore", "pipe", "inherit"],
     // npm hands a Ctrl-C on to nobody: it relies on the terminal, which tells the whole group.
     detached: by === "npm",
@@ -69,7 +83,7 @@ export const startEverfold = async (
   try {
     const port = await announcedPort(child, exited);
     await ready(port, begun + START_MAX_MS);
-    return { port, readyAfterMs: performance.now() - begun, stop };
+    return { port, pid: child.pid ?? 0, readyAfterMs: performance.now() - begun, stop };
   } catch (error) {
     await stop();
     throw error;

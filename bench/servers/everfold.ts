@@ -1,0 +1,47 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Contender, call } from "./contender.ts";
+import { type Settings, startEverfold } from "./everfoldProcess.ts";
+
+const Endpoints = z.object({ eventStoreUrl: z.string(), databaseUrl: z.string() });
+
+export type Everfold = Contender & {
+  directory: string;
+  settings: Settings;
+  /** Starts another process on the same events and the same database, with a folder of its own. */
+  another(directory: string): Promise<Contender>;
+};
+
+/** A running Everfold and somebody who has just registered and signed in. */
+export const startSignedUp = async (directory: string, settings: Settings = {}): Promise<Everfold> => {
+  const started = await startEverfold("node", directory, settings);
+  try {
+    const token = await signUp(started.port);
+    const another = async (ownDirectory: string): Promise<Contender> => {
+      const shared = await sharedSettings(directory);
+      const second = await startEverfold("node", ownDirectory, { ...settings, ...shared, ROLES: "api" });
+      return { name: "everfold", token, ...second };
+    };
+    return { name: "everfold", directory, settings, token, another, ...started };
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
+};
+
+const sharedSettings = async (directory: string): Promise<Settings> => {
+  const endpoints = Endpoints.parse(JSON.parse(await readFile(join(directory, "endpoints.json"), "utf8")));
+  return {
+    EVENTSTORE_URL: endpoints.eventStoreUrl,
+    DATABASE_URL: endpoints.databaseUrl,
+    ENCRYPTION_MASTER_KEY: (await readFile(join(directory, "master.key"), "utf8")).trim(),
+  };
+};
+
+const signUp = async (port: number): Promise<string> => {
+  const account = { email: "bench@example.com", password: "Correct-horse-9-battery" };
+  await call({ port }, "POST", "/auth/register", { ...account, name: "Bench" });
+  const { data } = await call({ port }, "POST", "/auth/login", account);
+  return String(data["accessToken"]);
+};
