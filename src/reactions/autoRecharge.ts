@@ -2,19 +2,14 @@ import type { CommandContext } from "../commands/commandContext.ts";
 import { DeclineRecharge, SettleRecharge } from "../commands/credits/recharge.ts";
 import type { Handler } from "../commands/handler.ts";
 import { creditLedger } from "../domain/credits/creditLedger.ts";
-import type { Metadata } from "../kernel/decider.ts";
 import { derivedId } from "../kernel/ids.ts";
-import { isRejection, type Rejection } from "../kernel/rejection.ts";
+import { isRejection } from "../kernel/rejection.ts";
 import type { ChargeOutcome, PaymentProvider } from "../platform/payments/provider.ts";
 import { Unavailable } from "../platform/unavailable.ts";
+import { causedBy, refusedTo } from "./causedBy.ts";
 import { type Reaction, reaction } from "./reaction.ts";
 
 type Means = { handler: Pick<Handler, "handle" | "stateOf">; payments: PaymentProvider; now: () => string };
-
-/** The provider has answered, and the ledger does not take it: money and credits have to be compared by hand. */
-class RechargeNotTaken extends Error {
-  override readonly name = "RechargeNotTaken";
-}
 
 type Recharge = { rechargeId: string; workspaceId: string; organizationId: string; amount: number };
 
@@ -39,31 +34,17 @@ export const autoRecharge = ({ handler, payments, now }: Means): Reaction => {
     name: "auto_recharge",
     of: [creditLedger],
     when: {
-      RechargeRequested: async (requested, { id, revision, metadata }) => {
+      RechargeRequested: async (requested, occurrence) => {
         // What was dealt with long ago may come again, when providers have forgotten its key.
-        if (!(await isPending(requested, revision))) return;
+        if (!(await isPending(requested, occurrence.revision))) return;
         const { rechargeId, workspaceId, organizationId, amount } = requested;
         const outcome = await payments.charge({ rechargeId, workspaceId, organizationId, amount });
         const commandId = derivedId(rechargeId, outcome.outcome === "accepted" ? "settle" : "decline");
-        const cause = { causationId: id, metadata, now: now() };
-        const told = await tell(requested, outcome, contextOf(requested, commandId, cause));
-        if (isRejection(told)) throw refusal(told);
+        const context = causedBy(occurrence, { commandId, workspaceId, organizationId, now: now() });
+        const told = await tell(requested, outcome, context);
+        // Money was charged for, perhaps, and no credits came: somebody has to compare them.
+        if (isRejection(told)) throw refusedTo("a ledger cannot take what came of its recharge", told);
       },
     },
   });
 };
-
-const contextOf = (
-  { workspaceId, organizationId }: Recharge,
-  commandId: string,
-  { causationId, metadata, now }: { causationId: string; metadata: Metadata; now: string },
-): CommandContext => ({
-  ...{ commandId, causationId, requestId: metadata.$correlationId, now, organizationId, workspaceId },
-  ...{ actor: { kind: "system", id: null }, sessionId: null, ip: null, userAgent: null },
-});
-
-/** A ledger too busy to be written to will be less busy later; any other refusal stays one. */
-const refusal = ({ rejected, code }: Rejection): Error =>
-  rejected === "limited" || code === "CONTENTION"
-    ? new Unavailable(`the ledger is too busy: ${code}`)
-    : new RechargeNotTaken(`the ledger does not take what came of its recharge: ${code}`);

@@ -5,7 +5,7 @@ import { accepted, paymentEndpoint } from "./paymentEndpoint.ts";
 
 const request = { rechargeId: "r-1", workspaceId: "w-1", organizationId: "o-1", amount: 5 };
 
-it("payments are invoiced unless the settings say otherwise: accepted at once, and twice under one reference", async () => {
+it("payments are invoiced unless something else is set: accepted at once, and twice under one reference", async () => {
   const payments = configuredPayments(readConfig({}));
   const invoiced = { outcome: "accepted", reference: "invoice-r-1" };
   expect([await payments.charge(request), await payments.charge(request)]).toEqual([invoiced, invoiced]);
