@@ -1,9 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { CarriedOut, CommandMemory, Commands, Snapshot } from "./commandMemory.ts";
+import { handOverOf } from "./handOver.ts";
 import { type HeldTotal, heldCommands } from "./heldCommands.ts";
 import type { Limits, Warn } from "./limits.ts";
 
-const retryMs = 1_000;
 /**
  * From this part of what all lanes may hold on, ledgers hand over so many times as often. Not before: a ledger that has
  * never handed over asks nobody but itself.
@@ -59,61 +58,34 @@ type Options = {
   warn: Warn;
 };
 
-type HandOver = { snapshot: Snapshot; commands: Commands };
-
 /** The newest here, the older ones in the memory: a ledger's commands are known for its whole life at flat cost. */
 export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: Options): CommandLog => {
   const { snapshotEvery, heldCommandsMax, heldByLedgerMax } = limits;
   const held = heldCommands(total);
+  const handOver = handOverOf({ ledger, foldVersion, memory, held, warn });
   let recalled: Commands = new Map();
   /** The command up to which the memory has all of them, and alone. */
   let forgottenUpTo: string | undefined;
   /** Up to where snapshots were taken. */
   let snapshotAt = -1n;
-  let next: HandOver | undefined;
-  let kept: HandOver[] = [];
-  let keeping: Promise<void> | undefined;
-  let isReleased = false;
 
-  const handOver = async (one: HandOver): Promise<void> => {
-    const since = kept.at(-1)?.snapshot.lastCommandId ?? forgottenUpTo;
-    try {
-      await memory.keep(ledger, { version: foldVersion, snapshot: one.snapshot }, one.commands, since);
-      // The lane may have begun anew meanwhile.
-      if (held.has(one.commands)) kept.push(one);
-    } catch (error) {
-      warn({ error, ledger }, "a ledger's snapshot could not be kept; its commands stay in memory");
-      if (held.has(one.commands) && !isReleased) next = next ? joined(one, next) : one;
-      await delay(retryMs, undefined, { ref: false });
-    }
-  };
-  const joined = (earlier: HandOver, later: HandOver): HandOver => ({
-    snapshot: later.snapshot,
-    commands: held.joined(earlier.commands, later.commands),
-  });
-
-  const handOverAll = async (): Promise<void> => {
-    while (next) {
-      const one = next;
-      next = undefined;
-      keeping = handOver(one);
-      await keeping;
-    }
-    keeping = undefined;
+  const beginAfter = (snapshot: Snapshot | undefined) => {
+    held.clear();
+    forgottenUpTo = snapshot?.lastCommandId;
+    snapshotAt = snapshot?.revision ?? -1n;
+    handOver.restart(forgottenUpTo);
   };
 
   /** Never between `recall` and the decision it is for: a command would have left here, and not been found there. */
   const forgetKept = () => {
-    for (const { snapshot, commands } of kept) {
+    for (const { snapshot, commands } of handOver.done()) {
       held.drop(commands);
       forgottenUpTo = snapshot.lastCommandId;
     }
-    kept = [];
   };
 
   const isDue = (revision: bigint) =>
-    revision - snapshotAt >=
-    (total.commands > heldCommandsMax * shortFrom ? Math.ceil(snapshotEvery / hurry) : snapshotEvery);
+    revision - snapshotAt >= snapshotEvery / (total.commands > heldCommandsMax * shortFrom ? hurry : 1);
 
   return {
     known: (commandId) => held.get(commandId) ?? recalled.get(commandId),
@@ -122,18 +94,13 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
       held.size() >= heldByLedgerMax || (held.size() >= snapshotEvery * 2 && total.commands >= heldCommandsMax),
     async begin() {
       const snapshot = await memory.snapshot(ledger, foldVersion);
-      held.clear();
-      next = undefined;
-      kept = [];
-      forgottenUpTo = snapshot?.lastCommandId;
-      snapshotAt = snapshot?.revision ?? -1n;
+      beginAfter(snapshot);
       return snapshot;
     },
     async disown() {
       warn({ ledger }, "a ledger's snapshot is of events the store does not have, and is made anew");
       await memory.forget(ledger);
-      forgottenUpTo = undefined;
-      snapshotAt = -1n;
+      beginAfter(undefined);
     },
     async recall(commandIds) {
       forgetKept();
@@ -149,19 +116,16 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
       forgetKept();
       if (!isDue(revision)) return;
       snapshotAt = revision;
-      const one = { snapshot: { state, revision, position, chain, lastCommandId }, commands: held.setAside() };
-      next = next ? joined(next, one) : one;
-      if (!keeping) void handOverAll();
+      handOver.begin({ snapshot: { state, revision, position, chain, lastCommandId }, commands: held.setAside() });
     },
     async catchUp() {
       forgetKept();
-      if (held.size() < readAheadMax) return;
-      await keeping;
+      if (held.size() >= readAheadMax) await handOver.settled();
       forgetKept();
     },
     release() {
-      isReleased = true;
       held.release();
+      handOver.giveUp();
     },
   };
 };

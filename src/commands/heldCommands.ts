@@ -4,7 +4,7 @@ import type { CarriedOut, Commands } from "./commandMemory.ts";
 export type HeldTotal = { commands: number };
 
 /** The commands one lane has in memory, counted in the total of all lanes. */
-type HeldCommands = {
+export type HeldCommands = {
   get(commandId: string): CarriedOut | undefined;
   add(commandId: string, command: CarriedOut): void;
   size(): number;

@@ -8,7 +8,7 @@ import { type FoldedStream, foldedStream, type Journal } from "./foldedStream.ts
 import type { Limits } from "./limits.ts";
 import { carriedOut, type Outcome, outcomeOf } from "./outcome.ts";
 import { type Party, partyOf } from "./party.ts";
-import { answerAgain } from "./repetition.ts";
+import { answersAgain, type Repetition, runsOf } from "./repetition.ts";
 
 export type Lane = {
   /** One outcome for each, in their order, which is the one they are carried out in. */
@@ -183,25 +183,37 @@ const settle = (units: readonly Waiting[], decisions: Decisions, standing: Stand
 };
 
 const tell = (units: readonly Waiting[], decisions: Decisions, position: bigint, { journal }: Site): void => {
+  const repetitions: (Repetition & Asker)[] = [];
   units.forEach(({ jobs, party, from }, unit) => {
-    decisions[unit]?.forEach((decision, index) => {
-      const job = jobs[index];
-      if (job) tellOne(job, decision, { position, journal, party, index: from + index });
+    decisions[unit]?.forEach((decision, at) => {
+      const job = jobs[at];
+      if (!job) return;
+      const index = from + at;
+      if (decision.kind === "repeated") repetitions.push({ job, first: decision.first, party, index });
+      else tellOne(job, decision, position, { party, index });
     });
   });
+  for (const run of runsOf(repetitions)) void tellAgain(run, journal);
 };
 
-type Telling = { position: bigint; journal: Journal; party: Party; index: number };
+/** One command's place among those it came with. */
+type Asker = { party: Party; index: number };
+type Told = Exclude<Decision, { kind: "repeated" }>;
 
-const tellOne = (job: Job, decision: Decision, { position, journal, party, index }: Telling): void => {
-  if (decision.kind === "repeated") {
-    answerAgain(job, decision.first, journal).then((outcome) => party.tell(index, outcome), party.fail);
-    return;
-  }
+const tellOne = (job: Job, decision: Told, position: bigint, { party, index }: Asker): void => {
   try {
     party.tell(index, outcomeOf(job, decision, position));
   } catch (error) {
     party.fail(error);
+  }
+};
+
+const tellAgain = async (run: readonly (Repetition & Asker)[], journal: Journal): Promise<void> => {
+  try {
+    const answers = await answersAgain(run, journal);
+    for (const [at, answer] of answers.entries()) run[at]?.party.tell(run[at].index, answer);
+  } catch (error) {
+    for (const { party } of run) party.fail(error);
   }
 };
 

@@ -95,9 +95,9 @@ const keepCommands = async (
   await query(
     connection,
     sql`insert into runtime.command_results (ledger, command_id, first_revision, revision, position, input_hash)
-      select ${ledger}::uuid, * from unnest(${rows.map(([id]) => id)}::uuid[], ${column((c) => c.firstRevision)}::bigint[],
-        ${column((c) => c.revision)}::bigint[], ${column((c) => c.position)}::bigint[],
-        ${column((c) => c.inputHash)}::text[])
+      select ${ledger}::uuid, * from unnest(${rows.map(([id]) => id)}::uuid[],
+        ${column((c) => c.firstRevision)}::bigint[], ${column((c) => c.revision)}::bigint[],
+        ${column((c) => c.position)}::bigint[], ${column((c) => c.inputHash)}::text[])
       on conflict (ledger, command_id) do nothing`,
   );
 };
