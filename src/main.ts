@@ -1,5 +1,8 @@
 import { type Backends, poolAs, startBackends } from "./backends.ts";
 import { accessControl, type Permission, permissions } from "./commands/access.ts";
+import { bulkDebit } from "./commands/credits/bulk.ts";
+import { refund } from "./commands/credits/refunds.ts";
+import { transfer } from "./commands/credits/transfers.ts";
 import type { Handler } from "./commands/handler.ts";
 import type { BlindIndex } from "./commands/organizations.ts";
 import { registration } from "./commands/registration.ts";
@@ -16,7 +19,7 @@ import { refuseForeign } from "./eventstore/foreignCheckpoints.ts";
 import { type EventStore, EventStoreUnavailable } from "./eventstore/store.ts";
 import { type Followers, startFollowers } from "./followers.ts";
 import { accountRoutes } from "./http/accounts.ts";
-import { billingRoutes } from "./http/billing.ts";
+import { billingRoutes } from "./http/billing/routes.ts";
 import type { App } from "./http/binder.ts";
 import { credentialRoutes } from "./http/credentials.ts";
 import type { Route } from "./http/route.ts";
@@ -143,7 +146,7 @@ const serve = async (
     },
     jwks: () => tokens.jwks(),
     dependencies,
-    features: features(within, tokens, now),
+    features: features(within, tokens),
   });
   stack.defer(() => server.close());
   const url = await server.listen({ host: config.HOST, port: config.PORT });
@@ -154,7 +157,7 @@ const serve = async (
 const ownersRemembered = 100_000;
 
 const features =
-  ({ config, backends, handler, store }: Within, tokens: ReturnType<typeof accessTokens>, now: () => string) =>
+  ({ config, backends, handler, store }: Within, tokens: ReturnType<typeof accessTokens>) =>
   (app: App): void => {
     const hashOf = keyedHash(deriveKey(backends.masterKey, "blind-index"));
     const blindIndex: BlindIndex = (purpose, value) => derivedId(hashOf(`${purpose}/${value}`));
@@ -178,11 +181,21 @@ const features =
       addMember: memberAddition({ handler, blindIndex }),
     });
     credentialRoutes(app);
-    billingRoutes(app, now, async function* (workspaceId) {
-      for await (const { stream, revision, position, ...event } of store.read(
-        `${creditLedger.category}-${workspaceId}`,
-      ))
-        yield { revision: String(revision), position: String(position), ...event };
+    const check = accessControl(handler);
+    billingRoutes(app, {
+      bulkDebit: bulkDebit({ handler }),
+      refund: refund({ handler }),
+      transfer: transfer({
+        handler,
+        mayReceive: async ({ actor: { id: userId }, organizationId }, workspaceId) =>
+          check("billing:admin", { userId: String(userId), organizationId: String(organizationId) }, workspaceId),
+      }),
+      ledgerEvents: async function* (workspaceId) {
+        for await (const { stream, revision, position, ...event } of store.read(
+          `${creditLedger.category}-${workspaceId}`,
+        ))
+          yield { revision: String(revision), position: String(position), ...event };
+      },
     });
   };
 

@@ -1,0 +1,21 @@
+import type { transfer } from "../../commands/credits/transfers.ts";
+import type { App } from "../binder.ts";
+import { budgetRoutes } from "./budgets.ts";
+import { creditRoutes } from "./credits.ts";
+import { type DebitOperations, debitRoutes } from "./debits.ts";
+import { holdRoutes } from "./holds.ts";
+import { type ProofOperations, proofRoutes } from "./proofs.ts";
+import { settingRoutes } from "./settings.ts";
+import { transferRoutes } from "./transfers.ts";
+
+type BillingOperations = DebitOperations & ProofOperations & { transfer: ReturnType<typeof transfer> };
+
+export const billingRoutes = (app: App, operations: BillingOperations): void => {
+  settingRoutes(app);
+  creditRoutes(app);
+  debitRoutes(app, operations);
+  holdRoutes(app);
+  transferRoutes(app, operations.transfer);
+  budgetRoutes(app);
+  proofRoutes(app, operations);
+};
