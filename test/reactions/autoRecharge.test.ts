@@ -11,10 +11,11 @@ import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
 import { startEventStore } from "../../src/embedded/eventStore.ts";
 import { reject } from "../../src/kernel/rejection.ts";
 import { verifySignature } from "../../src/platform/payments/signature.ts";
+import { contextOf } from "../commands/writeSide.ts";
 import { json, paymentEndpoint, type Reply } from "../platform/payments/paymentEndpoint.ts";
 import { until } from "../projections/readSide.ts";
 import { testDatabase } from "../support/database.ts";
-import { contextAt, paymentSecret, rechargeSide, recharging } from "./rechargeSide.ts";
+import { paymentSecret, rechargeSide, recharging } from "./rechargeSide.ts";
 
 const backends = new AsyncDisposableStack();
 const urls = { eventStore: "", database: "" };
@@ -52,9 +53,9 @@ const honestEndpoint = async (decide: Decide, interrupt: (reply: () => void) => 
 const lowLedger = async (now: string): Promise<string> => {
   const workspaceId = randomUUID();
   const input = { workspaceId, organizationId: randomUUID(), planType: "free" } as const;
-  await side.handler.handle(OpenLedger, input, contextAt(now));
+  await side.handler.handle(OpenLedger, input, contextOf({ now }));
   const settings = { workspaceId, enabled: true, threshold: 100, amount: 500, coolOffSeconds: 0 };
-  await side.handler.handle(ConfigureAutoRecharge, settings, contextAt(now));
+  await side.handler.handle(ConfigureAutoRecharge, settings, contextOf({ now }));
   return workspaceId;
 };
 
@@ -196,7 +197,7 @@ test("a decline backs off, and three in a row suspend recharging until somebody 
   const another = { workspaceId, amount: 1, description: "something that is written anyway" };
   const writtenAfter = async (minutes: number) => {
     now = minutesLater(minutes);
-    await side.handler.handle(AddCredits, another, contextAt(now));
+    await side.handler.handle(AddCredits, another, contextOf({ now }));
   };
   await until(async () => (await declines()) === 1);
   await writtenAfter(0.5);
@@ -218,7 +219,7 @@ test("a decline backs off, and three in a row suspend recharging until somebody 
   expect(state).toMatchObject({ recharge: { isEnabled: false, isSuspended: true, failures: 3, pending: null } });
 
   const settings = { workspaceId, enabled: true, threshold: 100, amount: 500, coolOffSeconds: 0 };
-  await side.handler.handle(ConfigureAutoRecharge, settings, contextAt(now));
+  await side.handler.handle(ConfigureAutoRecharge, settings, contextOf({ now }));
   await until(async () => (await declines()) === 4);
 });
 

@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-import type { CommandContext } from "../../src/commands/commandContext.ts";
 import { eventCodec } from "../../src/eventstore/codec.ts";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import { keyVault } from "../../src/platform/keyVault.ts";
@@ -51,9 +49,3 @@ export const recharging = (
   stack.defer(() => runner.stop());
   return runner;
 };
-
-export const contextAt = (now: string): CommandContext => ({
-  ...{ commandId: randomUUID(), requestId: randomUUID(), causationId: randomUUID(), now },
-  ...{ actor: { kind: "user", id: randomUUID() }, organizationId: null, workspaceId: null },
-  ...{ sessionId: null, ip: null, userAgent: null },
-});
