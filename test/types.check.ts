@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { App } from "../src/http/binder.ts";
-import { type Aggregate, command, type EventOf, event } from "../src/kernel/decider.ts";
+import { type Aggregate, command, type EventOf, event, type Ledger } from "../src/kernel/decider.ts";
 import { personal } from "../src/kernel/personal.ts";
 import { add, ignore, insert, projection, remove, set, table } from "../src/projections/projection.ts";
 
@@ -75,6 +75,14 @@ command(book, {
   // @ts-expect-error output asks for a boolean
   answer: () => ({ returned: "yes" }),
 });
+
+// A ledger's commands are answered from their own events: nobody has the state after them any more.
+const archive: Ledger<typeof events, Book> = { ...book, ledger: { foldVersion: 1 } };
+const archiveReturn = { ...returnBook, decide: () => [] };
+command(archive, { ...archiveReturn, answer: ({ events }) => ({ returned: events.length > 0 }) });
+// @ts-expect-error there is no state
+command(archive, { ...archiveReturn, answer: ({ state }) => ({ returned: state.status === "in" }) });
+command(book, { ...archiveReturn, answer: ({ state }) => ({ returned: state.status === "in" }) });
 
 // Row changes fit their table.
 const loans = table("loans", { book_id: "uuid", reader_id: "uuid", days: "integer", note: "text null" }, ["book_id"]);

@@ -29,6 +29,11 @@ export type Aggregate<D extends EventDefs = EventDefs, State = unknown> = {
   ledger?: { foldVersion: number };
 };
 
+/** An aggregate whose streams are long. Its commands are answered from their own events alone. */
+export type Ledger<D extends EventDefs = EventDefs, State = unknown> = Aggregate<D, State> & {
+  ledger: { foldVersion: number };
+};
+
 /** An aggregate as far as its readers care: where its events are and what they look like. */
 export type EventSource<D extends EventDefs = EventDefs> = { category: string; events: D };
 
@@ -74,6 +79,13 @@ export type Metadata = {
 /** Everything a decision may know besides input and state: `decide` reads no clock and makes no id. */
 export type Facts = { now: string; actor: Actor; organizationId: string | null };
 
+/** What an answer may be made of: the command's own events, and what it was decided with. */
+export type Told<I extends z.ZodObject, D extends EventDefs> = {
+  events: readonly Recorded<EventOf<D>>[];
+  input: z.output<I>;
+  facts: Facts;
+};
+
 /**
  * What may be asked of one stream. `decide` says what happens, `answer` what the caller is told about it:
  * both are pure, so that a repeated command can be answered again, years later, from its events alone.
@@ -92,11 +104,17 @@ export type Command<
   /** The id in the stream's name. */
   stream: (input: z.output<I>) => string;
   decide: (input: z.output<I>, state: State, facts: Facts) => readonly EventOf<D>[] | Rejection;
-  /** `events` are the command's own, `state` is the one right after them, `facts` those it was decided with. */
-  answer: (told: { events: readonly Recorded<EventOf<D>>[]; state: State; input: z.output<I>; facts: Facts }) => A;
+  /** `state` is the one right after the command's events. Of a ledger, which may be long, nobody has it any more. */
+  answer: (told: Told<I, D> & { state: State }) => A;
 };
 
-export const command = <I extends z.ZodObject, D extends EventDefs, State, A>(
-  on: Aggregate<D, State>,
-  definition: Omit<Command<I, D, State, A>, "on">,
+/** What is given of a command besides what it is on; only a stream that is short has a state to answer from. */
+type Definition<I extends z.ZodObject, D extends EventDefs, State, A, On extends Aggregate<D, State>> = Omit<
+  Command<I, D, State, A>,
+  "on" | "answer"
+> & { answer: On extends Ledger<D, State> ? (told: Told<I, D>) => A : Command<I, D, State, A>["answer"] };
+
+export const command = <I extends z.ZodObject, D extends EventDefs, State, A, On extends Aggregate<D, State>>(
+  on: On & Aggregate<D, State>,
+  definition: Definition<I, D, State, A, On>,
 ): Command<I, D, State, A> => ({ on, ...definition });

@@ -159,13 +159,13 @@ describe("commands that wait for the same stream", () => {
   });
 
   test("do not suffer for one of them that has a bug", async () => {
-    const Broken = command(purse, {
+    const Broken: typeof TakeCoins = {
       ...TakeCoins,
       name: "BreakDown",
       decide: () => {
         throw new Error("a bug");
       },
-    });
+    };
     const purseId = await openPurse(here.handler, 10);
     const input = { purseId, coins: 1 };
     const [before, broken, after] = await Promise.allSettled([

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Aggregate, command, type EventOf, event, type Recorded } from "../../src/kernel/decider.ts";
+import { command, type EventOf, event, type Ledger, type Recorded } from "../../src/kernel/decider.ts";
 import { reject } from "../../src/kernel/rejection.ts";
 
 const Coins = z.int().positive();
@@ -12,7 +12,7 @@ const events = {
 type Purse = { coins: number; filledAt: string | null };
 
 /** The least that is a ledger: for what the write side does with any. */
-export const purse: Aggregate<typeof events, Purse> = {
+export const purse: Ledger<typeof events, Purse> = {
   category: "purse",
   events,
   initial: { coins: 0, filledAt: null },
