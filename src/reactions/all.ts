@@ -4,6 +4,7 @@ import type { PaymentProvider } from "../platform/payments/provider.ts";
 import { autoRecharge } from "./autoRecharge.ts";
 import { credentialErasure } from "./credentialErasure.ts";
 import type { Reaction } from "./reaction.ts";
+import { transferCompletion } from "./transferCompletion.ts";
 
 /** What reactions have their effects with. */
 type Means = { vault: KeyVault; handler: Handler; payments: PaymentProvider; now: () => string };
@@ -12,4 +13,5 @@ type Means = { vault: KeyVault; handler: Handler; payments: PaymentProvider; now
 export const reactionsWith = (means: Means): readonly Reaction[] => [
   autoRecharge(means),
   credentialErasure(means.vault),
+  transferCompletion(means),
 ];
