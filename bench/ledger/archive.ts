@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { BULK_DEBITS } from "../load/requests.ts";
 import { type Everfold, startSignedUp } from "../servers/everfold.ts";
+import type { Settings } from "../servers/everfoldProcess.ts";
 import { drive, openSide, type Side, type Stage, settle, throwIfAny } from "./stage.ts";
 
 const FILL_MAX_MS = 600_000;
@@ -10,9 +11,14 @@ const FILLERS = 16;
 export type Archive = { everfold: Everfold; databaseUrl: string };
 
 /** It ends with `stack`. */
-export const openArchive = async (stage: Stage, name: string, stack: AsyncDisposableStack): Promise<Archive> => {
+export const openArchive = async (
+  stage: Stage,
+  name: string,
+  stack: AsyncDisposableStack,
+  settings: Settings = {},
+): Promise<Archive> => {
   const { url } = await stage.database(name);
-  const everfold = await startSignedUp(join(stage.directory, name), { DATABASE_URL: url });
+  const everfold = await startSignedUp(join(stage.directory, name), { ...settings, DATABASE_URL: url });
   stack.defer(() => everfold.stop());
   return { everfold, databaseUrl: url };
 };

@@ -2,7 +2,7 @@ import { type Figure, type Report, ratioOf } from "../figure.ts";
 import type { Contender } from "../servers/contender.ts";
 import { median, table, tenths, whole } from "../table.ts";
 import { type CpuTimes, cpuBetween, cpuTimesOf } from "./cpu.ts";
-import { inTurn, openSide, type Side, type Stage, type Turn, turn } from "./stage.ts";
+import { inTurn, type Side, type Stage, scenarioSide, type Turn, turn } from "./stage.ts";
 
 type Scenario = { name: "hot" | "wallets"; title: string; wallets: number; goal: number };
 export const scenarios = {
@@ -23,7 +23,7 @@ export const compareDebits =
     const contestants = new Map<string, () => Promise<Round>>();
     for (const contender of contenders) {
       if (contender === undefined) continue;
-      const side = await openSide(contender, scenario.wallets);
+      const side = await scenarioSide(stage, contender, scenario.wallets);
       contestants.set(contender.name, () => round(stage, side));
     }
     const rounds = await inTurn(stage, title, contestants);

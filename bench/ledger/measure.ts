@@ -5,6 +5,7 @@ import { measureBulk } from "./bulk.ts";
 import { compareDebits, scenarios } from "./debits.ts";
 import { measureLag } from "./lag.ts";
 import { compareLengths } from "./length.ts";
+import { measureMemory } from "./memory.ts";
 import { compareProcesses } from "./processes.ts";
 import { cpuProfiling } from "./profiling.ts";
 import { measureReads } from "./reads.ts";
@@ -23,6 +24,7 @@ const rows: Readonly<Record<string, (stage: Stage) => Promise<Report>>> = {
   processes: compareProcesses,
   rebuild: measureRebuild,
   length: compareLengths,
+  memory: measureMemory,
 };
 export const ledgerRows: readonly string[] = Object.keys(rows);
 

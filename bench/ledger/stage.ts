@@ -38,6 +38,7 @@ export type Stage = Given & {
   readModels(): Promise<pg.Client>;
   /** Closed-loop debits a second of Everfold, by scenario, for the rows that build on them. */
   rates: Map<string, number>;
+  sides: Map<string, Promise<Side>>;
 };
 
 const CONNECTIONS = 64;
@@ -72,6 +73,7 @@ export const openStage = async (given: Given, stack: AsyncDisposableStack): Prom
     everfold: once(everfold),
     readModels: async () => (await database("everfold")).connection,
     rates: new Map(),
+    sides: new Map(),
   };
 };
 
@@ -102,6 +104,14 @@ const databaseUrl = (server: string, name: string): string => {
 
 /** A contender, its wallets, and all that was ever acknowledged in them. */
 export type Side = { contender: Contender; wallets: readonly string[]; acknowledged: number[] };
+
+/** The same one whenever it is asked for: many wallets take long to open. */
+export const scenarioSide = async ({ sides }: Stage, contender: Contender, count: number): Promise<Side> => {
+  const name = `${contender.name} ${count}`;
+  const side = sides.get(name) ?? openSide(contender, count);
+  sides.set(name, side);
+  return side;
+};
 
 export const openSide = async (contender: Contender, count: number): Promise<Side> => {
   const wallets = await openWallets(contender, count);

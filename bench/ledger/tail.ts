@@ -1,7 +1,7 @@
 import { type Figure, type Report, ratioOf } from "../figure.ts";
 import { median, table, tenths, whole } from "../table.ts";
 import { closedLoopRate, scenarios } from "./debits.ts";
-import { openSide, type Side, type Stage, type Turn, turn } from "./stage.ts";
+import { type Side, type Stage, scenarioSide, type Turn, turn } from "./stage.ts";
 
 type Scenario = (typeof scenarios)[keyof typeof scenarios];
 
@@ -24,8 +24,8 @@ export const compareTails = async (stage: Stage): Promise<Report> => {
 
 const compareTail = async (stage: Stage, scenario: Scenario): Promise<Report> => {
   const title = `p99 at half the load, ${scenario.title}`;
-  const ours = await openSide(await stage.everfold(), scenario.wallets);
-  const theirs = await openSide(await stage.baseline(), scenario.wallets);
+  const ours = await scenarioSide(stage, await stage.everfold(), scenario.wallets);
+  const theirs = await scenarioSide(stage, await stage.baseline(), scenario.wallets);
   const ratePerSecond = Math.round((await closedLoopRate(stage, ours, scenario)) * LOAD_SHARE);
   const isCarried = ({ debitsPerSecond }: Turn) => debitsPerSecond >= ratePerSecond * CARRIED_SHARE;
   const measure = (side: Side, round: number): Promise<Turn> => {

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
 import type { Answer } from "./connection.ts";
 import type { Server } from "./load.ts";
 
@@ -12,8 +11,6 @@ type Request = {
 };
 
 export const BULK_DEBITS = 100;
-
-const Bulk = z.object({ data: z.object({ results: z.array(z.object({ transaction: z.object({}).nullish() })) }) });
 
 const head = ({ port, token }: Server, line: string): string =>
   `${line} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n`;
@@ -46,10 +43,9 @@ export const requests = {
     text: (server, wallet, number) =>
       post(server, `/workspaces/${wallet}/billing/debits/bulk`, randomUUID(), bulkOf(number)),
     outcome: ({ status, body }) => {
-      if (status >= 300) return "fault";
-      const { results } = Bulk.parse(JSON.parse(body)).data;
-      const debits = results.filter(({ transaction }) => transaction).length;
-      return debits === BULK_DEBITS ? debits : "fault";
+      // As a sum beside the results. Reading all of these would cost more than sending them.
+      const debits = Number(body.match(/"written": ?(\d+)/)?.[1]);
+      return status < 300 && debits === BULK_DEBITS ? debits : "fault";
     },
   },
   read: {

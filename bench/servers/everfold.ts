@@ -8,7 +8,8 @@ const Endpoints = z.object({ eventStoreUrl: z.string(), databaseUrl: z.string() 
 
 export type Everfold = Contender & {
   directory: string;
-  settings: Settings;
+  /** What another process needs to work on the same events and the same database. */
+  shared(): Promise<Settings>;
   /** Starts another process on the same events and the same database, with a folder of its own. */
   another(directory: string): Promise<Contender>;
 };
@@ -18,12 +19,12 @@ export const startSignedUp = async (directory: string, settings: Settings = {}):
   const started = await startEverfold("node", directory, settings);
   try {
     const token = await signUp(started.port);
+    const shared = () => sharedSettings(directory);
     const another = async (ownDirectory: string): Promise<Contender> => {
-      const shared = await sharedSettings(directory);
-      const second = await startEverfold("node", ownDirectory, { ...settings, ...shared, ROLES: "api" });
+      const second = await startEverfold("node", ownDirectory, { ...settings, ...(await shared()), ROLES: "api" });
       return { name: "everfold", token, ...second };
     };
-    return { name: "everfold", directory, settings, token, another, ...started };
+    return { name: "everfold", directory, token, shared, another, ...started };
   } catch (error) {
     await started.stop();
     throw error;
