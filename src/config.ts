@@ -67,6 +67,8 @@ const Environment = z.object({
   DATABASE_POOL_MAX: integer(1, 1_000).default(10),
   DATABASE_IDLE_TIMEOUT_MS: integer(0, 3_600_000).default(30_000),
   DATABASE_STATEMENT_TIMEOUT_MS: integer(1, 3_600_000).default(15_000),
+  LEDGERS_IN_MEMORY_MAX: integer(1, 10_000_000).default(50_000),
+  COMMANDS_IN_MEMORY_MAX: integer(1_000, 100_000_000).default(300_000),
   PROJECTION_DELAY_MS: integer(0, 60_000).default(0),
   ENCRYPTION_MASTER_KEY: MasterKey.optional(),
   JWT_ACCESS_EXPIRY: duration.default(900),

@@ -34,7 +34,7 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
   if (config.ROLES.includes("reactions")) {
     const { masterKey } = backends;
     const handler = writeSide(
-      { store, codec, pool: poolAs("everfold_api", { config, backends, log }, stack), masterKey, log },
+      { config, store, codec, pool: poolAs("everfold_api", { config, backends, log }, stack), masterKey, log },
       stack,
     );
     const now = () => new Date().toISOString();

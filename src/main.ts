@@ -71,7 +71,7 @@ export const start = async (config: Config, destination: LogDestination = standa
   await refuseForeignCheckpoints(pool, store);
   const vault = keyVault({ pool, masterKey: backends.masterKey });
   const codec = eventCodec(vault);
-  const handler = writeSide({ store, codec, pool, masterKey, log }, stack);
+  const handler = writeSide({ config, store, codec, pool, masterKey, log }, stack);
 
   const within: Within = { config, log, backends, pool, store, vault, codec, handler, stack };
   const followers = follow(within, (line) => destination.write(line));

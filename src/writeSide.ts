@@ -1,4 +1,5 @@
 import { commandHandler } from "./commands/handler.ts";
+import type { Config } from "./config.ts";
 import { aggregates } from "./domain/aggregates.ts";
 import type { Codec } from "./eventstore/codec.ts";
 import type { EventStore } from "./eventstore/store.ts";
@@ -8,6 +9,7 @@ import type { Log } from "./platform/log.ts";
 import type { Pool } from "./platform/postgres.ts";
 
 type Within = {
+  config: Pick<Config, "LEDGERS_IN_MEMORY_MAX" | "COMMANDS_IN_MEMORY_MAX">;
   store: EventStore;
   codec: Codec;
   /** Of the API's role. */
@@ -17,13 +19,14 @@ type Within = {
 };
 
 /** The one handler of a thread, which has begun to follow what others write; it ends with `stack`. */
-export const writeSide = ({ store, codec, pool, masterKey, log }: Within, stack: AsyncDisposableStack) => {
+export const writeSide = ({ config, store, codec, pool, masterKey, log }: Within, stack: AsyncDisposableStack) => {
   const handler = commandHandler({
     store,
     codec,
     memory: keptCommands(pool),
     categories: aggregates.filter(({ ledger }) => ledger === undefined).map(({ category }) => category),
     hashInput: keyedHash(deriveKey(masterKey, "input-hash")),
+    limits: { lanesMax: config.LEDGERS_IN_MEMORY_MAX, heldCommandsMax: config.COMMANDS_IN_MEMORY_MAX },
     warn: (details, message) => log.warn(details, message),
   });
   stack.defer(() => handler.stop());
