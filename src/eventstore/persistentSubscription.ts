@@ -18,7 +18,7 @@ import { storedEvent } from "./follow.ts";
 import { EventStoreUnavailable, type StoredEvent } from "./store.ts";
 
 /** Consumers who share the events of these types among them: each event goes to one of them until one has answered. */
-export type Group = { name: string; types: readonly string[] };
+type Group = { name: string; types: readonly string[] };
 
 /** What became of an event: what is left is handed out again, what is parked waits for `replay`, with this reason. */
 export type Answer = "done" | "left" | { parked: string };
@@ -33,7 +33,7 @@ type Membership = {
   handle: (event: StoredEvent, over: AbortSignal) => Promise<Answer>;
 };
 
-export type GroupStanding = {
+type GroupStanding = {
   name: string;
   members: number;
   /** Events that are being dealt with, or are waiting to be dealt with again. */
@@ -58,7 +58,7 @@ export type Groups = {
   restart(name: string): Promise<void>;
 };
 
-export class NoSuchGroup extends Error {
+class NoSuchGroup extends Error {
   override readonly name = "NoSuchGroup";
 }
 

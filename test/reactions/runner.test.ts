@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { EventStoreDBClient, persistentSubscriptionToAllSettingsFromDefaults, START } from "@eventstore/db-client";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import type { Groups } from "../../src/eventstore/persistentSubscription.ts";
@@ -244,4 +245,33 @@ test("what a stopped process was waiting for is had by another one", async () =>
   expect(noted).toEqual([]);
   await runner.stop();
   await until(() => noted.length === 1);
+});
+
+test("what takes longer than the store waits for it comes again, and one process does not begin it twice", async () => {
+  const jarId = randomUUID();
+  const name = newName();
+  const effect = Promise.withResolvers<void>();
+  let begun = 0;
+  const slow = onLabels(name, [jarId], () => {
+    begun += 1;
+    return effect.promise;
+  });
+  const runner = run([slow]);
+  await until(() => runner.status().isRunning);
+  const client = EventStoreDBClient.connectionString(side.eventStore.url);
+  stack.defer(() => client.dispose());
+  const impatient = persistentSubscriptionToAllSettingsFromDefaults({ startFrom: START, messageTimeout: 100 });
+  await client.updatePersistentSubscriptionToAll(`everfold-${name}`, impatient);
+  const deliveries = async () => {
+    const { stats } = await client.getPersistentSubscriptionToAllInfo(`everfold-${name}`);
+    return stats.totalItems;
+  };
+  await side.happen(jarId, opened(), labelled("slow"));
+  await until(() => begun === 1);
+  // Whatever else there was has been handed out before.
+  const before = await deliveries();
+  await until(async () => (await deliveries()) >= before + 2n);
+  effect.resolve();
+  await until(async () => (await standing(name))?.inHand === 0);
+  expect(begun).toBe(1);
 });
