@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { expect, expectTypeOf, test } from "vitest";
 import type { z } from "zod";
-import type { AddCredits, DebitCredits, Transaction } from "../src/commands/credits.ts";
+import type { DebitCredits } from "../src/commands/credits/debits.ts";
+import type { AddCredits } from "../src/commands/credits/grants.ts";
+import type { Transaction } from "../src/commands/credits/transaction.ts";
 
 const textOf = (path: string) => readFile(new URL(`../${path}`, import.meta.url), "utf8");
 
