@@ -83,6 +83,31 @@ test("FND-14: a parked event is told, and takes nobody's service away", async ()
   await expect.poll(reasons).toContain("some events could not be applied and are parked");
 });
 
+test("FND-14: so is one that a reaction could not deal with", async () => {
+  const alone = await installation(stack);
+  const { url } = await alone.everfold();
+  const elsewhere = eventStoreDb({ url: alone.eventStore.url });
+  stack.defer(() => elsewhere.close());
+  const leaving = new AbortController();
+  const over = elsewhere.groups.join(
+    { name: "renaming", types: ["WorkspaceRenamed"] },
+    {
+      inHandMax: 1,
+      signal: leaving.signal,
+      onJoined: () => undefined,
+      handle: async () => ({ parked: "a test wants it so" }),
+    },
+  );
+  await write(Date.now(), elsewhere);
+  const reasons = async () =>
+    expectStatus(200, await client(url).get("/ready")).dependencies.map(({ reason }: { reason: unknown }) => reason);
+  await expect
+    .poll(reasons, { timeout: 10_000 })
+    .toContain("some events that reactions could not deal with are parked");
+  leaving.abort();
+  await over;
+});
+
 describe("asked by anybody, however often", () => {
   test("is answered over the connections there are, and asks for migrations no more once none is pending", async () => {
     const alone = await installation(stack);
