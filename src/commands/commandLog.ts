@@ -10,7 +10,7 @@ import type { Limits, Warn } from "./limits.ts";
 const shortFrom = 0.75;
 const hurry = 10;
 /** So many commands a long stream may be read ahead of the memory. */
-const readAheadMax = 10_000;
+const readAheadMax = 5_000;
 
 /** The commands a stream has seen, as its lane needs to know them. */
 export type CommandLog = {
