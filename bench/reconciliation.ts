@@ -5,7 +5,7 @@ export class NotReconciled extends Error {
   override readonly name = "NotReconciled";
 }
 
-const DRAIN_MAX_MS = 120_000;
+const DRAIN_MAX_MS = 300_000;
 const READERS = 16;
 
 /** A read that waits for the caller's own writes is answered 202 when they take too long; then it is sent again. */

@@ -39,10 +39,11 @@ const isEventStore = ({ pid }: Stat): boolean =>
   readOrNothing(`/proc/${pid}/cmdline`)?.includes("embedded/eventstore/main.ts") === true;
 
 /**
- * What a server, the event store beside it and Postgres have used so far. The server's threads are told apart by the
- * names Node gives them, and its workers by their age: the first one is where Everfold's followers are; `postgresBackend` is any process of the Postgres server.
+ * What a server, its event store and Postgres have used so far. The server's threads are told apart by the names Node
+ * gives them, and its workers by their age: the first one is where Everfold's followers are. `postgresBackend` is any
+ * process of the Postgres server; `eventStoreParents` are the processes that may have started the event store.
  */
-export const cpuTimesOf = (server: number, postgresBackend: number): CpuTimes => {
+export const cpuTimesOf = (server: number, postgresBackend: number, eventStoreParents: readonly number[]): CpuTimes => {
   const processes = numbersIn("/proc").flatMap((pid) => statAt(`/proc/${pid}`) ?? []);
   const postmaster = statAt(`/proc/${postgresBackend}`)?.parent;
   const threads = numbersIn(`/proc/${server}/task`).flatMap((thread) => statAt(`/proc/${server}/task/${thread}`) ?? []);
@@ -50,7 +51,7 @@ export const cpuTimesOf = (server: number, postgresBackend: number): CpuTimes =>
   const mainThread = sum(threads.filter(({ pid }) => pid === server));
   const workers = threads.filter(({ name }) => name === "WorkerThread").map((worker) => sum([worker]));
   const whole = sum(processes.filter(({ pid }) => pid === server));
-  const eventStores = processes.filter((each) => [server, process.pid].includes(each.parent) && isEventStore(each));
+  const eventStores = processes.filter((each) => eventStoreParents.includes(each.parent) && isEventStore(each));
   const postgres = processes.filter(({ pid, parent }) => pid === postmaster || parent === postmaster);
   const endedBackends = postgres.find(({ pid }) => pid === postmaster)?.endedChildrenUs ?? 0;
   return new Map([

@@ -1,5 +1,3 @@
-import { join } from "node:path";
-import { startPostgres } from "../../src/embedded/postgres.ts";
 import { figureTable, type Report } from "../figure.ts";
 import { measureBulk } from "./bulk.ts";
 import { compareDebits, scenarios } from "./debits.ts";
@@ -11,6 +9,7 @@ import { cpuProfiling } from "./profiling.ts";
 import { measureReads } from "./reads.ts";
 import { measureRebuild } from "./rebuild.ts";
 import { openStage, type Pace, type Stage } from "./stage.ts";
+import { startDatabaseServer, statementReport } from "./statements.ts";
 import { compareTails } from "./tail.ts";
 
 /** In the order in which they run: what a later row builds on stands before it. */
@@ -46,18 +45,20 @@ export const measureLedger = async (chosen: readonly string[], options: Options)
   const profiling = options.profiles === undefined ? undefined : cpuProfiling(options.profiles);
   const begun = performance.now();
   const reports: Report[] = [];
+  let statements = "";
   const progress = (line: string) => write(`  ${Math.round((performance.now() - begun) / 1_000)} s  ${line}\n`);
   write("\nLedger\n");
   {
     await using stack = new AsyncDisposableStack();
-    const postgres = await startPostgres({ directory: join(directory, "postgres") });
+    const postgres = await startDatabaseServer(directory, profiling !== undefined);
     stack.defer(() => postgres.stop());
     const pace = isQuick ? quick : full;
     const stage = await openStage({ directory, postgresUrl: postgres.url, pace, progress, profiling }, stack);
     for (const [name, measure] of Object.entries(rows)) if (chosen.includes(name)) reports.push(await measure(stage));
+    if (profiling) statements = await statementReport(postgres.url);
   }
   for (const { detail } of reports) write(`\n${detail}\n`);
-  if (profiling) write(`\nWhere the time of a debit goes\n\n${await profiling.report()}\n`);
+  if (profiling) write(`\nWhere the time of a debit goes\n\n${await profiling.report()}\n\n${statements}\n`);
   write(`\n${figureTable(reports.flatMap(({ figures }) => figures))}\n`);
   write("reconciled: credits paid in = debits acknowledged + balance left, in every wallet of every side, each turn\n");
   if (isQuick) write("QUICK: everything ran and was reconciled, but these figures are not to be kept\n");

@@ -4,7 +4,9 @@ import { z } from "zod";
 import { table, tenths } from "../table.ts";
 import type { Window } from "./profiling.ts";
 
-const FUNCTIONS_SHOWN = 12;
+const FUNCTIONS_SHOWN = 15;
+/** Layers that take less are summed up. */
+const LAYER_SHARE_MIN = 0.01;
 
 const Profile = z.object({
   nodes: z.array(
@@ -72,13 +74,15 @@ const tables = ({ nodes }: Profile, times: ReadonlyMap<number, number>, debits: 
     add(functions, functionOf(node), us);
   }
   const busy = [...layers.values()].reduce((sum, us) => sum + us, 0);
+  const shown = new Map<string, number>();
+  for (const [layer, us] of layers) add(shown, us < busy * LAYER_SHARE_MIN ? "less than 1 % each" : layer, us);
   const rows = (sums: ReadonlyMap<string, number>) =>
     [...sums]
       .sort(([, a], [, b]) => b - a)
       .map(([name, us]) => [name, tenths(us / debits), `${tenths((us / busy) * 100)} %`]);
   const all = ["all", tenths(busy / debits), "100.0 %"];
   return [
-    table(["by layer", "µs a debit", "share"], [all, ...rows(layers)]),
+    table(["by layer", "µs a debit", "share"], [all, ...rows(shown)]),
     table(["by function, itself alone", "µs a debit", "share"], rows(functions).slice(0, FUNCTIONS_SHOWN)),
   ].join("\n\n");
 };
@@ -103,6 +107,6 @@ const layerAt = (url: string): string => {
 };
 
 const functionOf = ({ callFrame: { functionName, url, lineNumber } }: Node): string => {
-  const place = url.replace(/^.*\/(?=node_modules\/|src\/)/, "");
+  const place = url.replace(/^.*?\/(?=node_modules\/|src\/)/, "");
   return `${functionName || "(anonymous)"}${place === "" ? "" : ` ${place}:${lineNumber + 1}`}`;
 };
