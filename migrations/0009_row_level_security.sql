@@ -16,6 +16,15 @@ alter table read_model.refresh_tokens enable row level security, force row level
 alter table read_model.api_credentials enable row level security, force row level security;
 alter table read_model.billing enable row level security, force row level security;
 alter table read_model.credit_transactions enable row level security, force row level security;
+alter table read_model.credit_balances enable row level security, force row level security;
+alter table read_model.credit_lots enable row level security, force row level security;
+alter table read_model.credit_holds enable row level security, force row level security;
+alter table read_model.credit_daily enable row level security, force row level security;
+alter table read_model.credit_usage enable row level security, force row level security;
+alter table read_model.credit_budgets enable row level security, force row level security;
+alter table read_model.credit_budget_periods enable row level security, force row level security;
+alter table read_model.credit_recharges enable row level security, force row level security;
+alter table read_model.credit_alerts enable row level security, force row level security;
 
 create policy tenant on read_model.organization_memberships for select to everfold_api using (
   organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
@@ -75,6 +84,51 @@ create policy tenant on read_model.credit_transactions for select to everfold_ap
   and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
 );
 
+create policy tenant on read_model.credit_balances for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_lots for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_holds for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_daily for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_usage for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_budgets for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_budget_periods for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_recharges for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
+create policy tenant on read_model.credit_alerts for select to everfold_api using (
+  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+);
+
 -- The projector writes for all tenants; which one an event belongs to was decided before it was stored.
 create policy projector on read_model.users to everfold_projector using (true) with check (true);
 create policy projector on read_model.organizations to everfold_projector using (true) with check (true);
@@ -85,11 +139,29 @@ create policy projector on read_model.refresh_tokens to everfold_projector using
 create policy projector on read_model.api_credentials to everfold_projector using (true) with check (true);
 create policy projector on read_model.billing to everfold_projector using (true) with check (true);
 create policy projector on read_model.credit_transactions to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_balances to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_lots to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_holds to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_daily to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_usage to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_budgets to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_budget_periods to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_recharges to everfold_projector using (true) with check (true);
+create policy projector on read_model.credit_alerts to everfold_projector using (true) with check (true);
 reset role;
 
 -- Down Migration
 
 set role everfold_owner;
+drop policy projector on read_model.credit_alerts;
+drop policy projector on read_model.credit_recharges;
+drop policy projector on read_model.credit_budget_periods;
+drop policy projector on read_model.credit_budgets;
+drop policy projector on read_model.credit_usage;
+drop policy projector on read_model.credit_daily;
+drop policy projector on read_model.credit_holds;
+drop policy projector on read_model.credit_lots;
+drop policy projector on read_model.credit_balances;
 drop policy projector on read_model.credit_transactions;
 drop policy projector on read_model.billing;
 drop policy projector on read_model.api_credentials;
@@ -99,6 +171,15 @@ drop policy projector on read_model.workspaces;
 drop policy projector on read_model.organization_memberships;
 drop policy projector on read_model.organizations;
 drop policy projector on read_model.users;
+drop policy tenant on read_model.credit_alerts;
+drop policy tenant on read_model.credit_recharges;
+drop policy tenant on read_model.credit_budget_periods;
+drop policy tenant on read_model.credit_budgets;
+drop policy tenant on read_model.credit_usage;
+drop policy tenant on read_model.credit_daily;
+drop policy tenant on read_model.credit_holds;
+drop policy tenant on read_model.credit_lots;
+drop policy tenant on read_model.credit_balances;
 drop policy tenant on read_model.credit_transactions;
 drop policy tenant on read_model.billing;
 drop policy tenant on read_model.api_credentials;
@@ -118,4 +199,13 @@ alter table read_model.refresh_tokens disable row level security, no force row l
 alter table read_model.api_credentials disable row level security, no force row level security;
 alter table read_model.billing disable row level security, no force row level security;
 alter table read_model.credit_transactions disable row level security, no force row level security;
+alter table read_model.credit_balances disable row level security, no force row level security;
+alter table read_model.credit_lots disable row level security, no force row level security;
+alter table read_model.credit_holds disable row level security, no force row level security;
+alter table read_model.credit_daily disable row level security, no force row level security;
+alter table read_model.credit_usage disable row level security, no force row level security;
+alter table read_model.credit_budgets disable row level security, no force row level security;
+alter table read_model.credit_budget_periods disable row level security, no force row level security;
+alter table read_model.credit_recharges disable row level security, no force row level security;
+alter table read_model.credit_alerts disable row level security, no force row level security;
 reset role;

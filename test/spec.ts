@@ -120,7 +120,7 @@ const projected = (projection: Projection, history: readonly Recorded[]) => {
 type Row = Readonly<Record<string, unknown>>;
 
 /** What row changes mean, one at a time and in memory: the meaning the runner's batches must keep. */
-const rowsAfter = (changes: readonly RowChange[]): Row[] => {
+export const rowsAfter = (changes: readonly RowChange[]): Row[] => {
   const rows = new Map<string, Row>();
   for (const change of changes) {
     const { table } = change;

@@ -93,7 +93,7 @@ type Change = RowChange | readonly RowChange[];
 export type Part<Data> = (data: Data, occurrence: Occurrence) => Change;
 /** One event's changes in several tables, each told apart from the others. */
 export const each =
-  <Data>(...parts: readonly Part<Data>[]): Part<Data> =>
+  <Data>(...parts: readonly Part<NoInfer<Data>>[]): Part<Data> =>
   (data, occurrence) =>
     parts.flatMap((part) => part(data, occurrence));
 
