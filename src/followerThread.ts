@@ -8,8 +8,10 @@ import { keyVault } from "./platform/keyVault.ts";
 import { createLog } from "./platform/log.ts";
 import { configuredPayments } from "./platform/payments/configuredPayments.ts";
 import { projections } from "./projections/all.ts";
+import { dueLedgers } from "./projections/ledger/dueLedgers.ts";
 import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
 import { reactionsWith } from "./reactions/all.ts";
+import { keepLedgersUp } from "./reactions/ledgerUpkeep.ts";
 import { type ReactionRunner, runReactions } from "./reactions/runner.ts";
 import { writeSide } from "./writeSide.ts";
 
@@ -42,6 +44,8 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
     const reacting = runReactions({ groups: store.groups, codec, log, reactions });
     stack.defer(() => reacting.stop());
     faults.push(() => reactionFault(reacting));
+    const keeping = keepLedgersUp({ handler, dueLedgers: (at, limit) => dueLedgers(pool, at, limit), now, log });
+    stack.defer(() => keeping.stop());
   }
   if (config.ROLES.includes("projections")) {
     const delayMs = config.PROJECTION_DELAY_MS;

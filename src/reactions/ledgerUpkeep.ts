@@ -13,7 +13,7 @@ const ledgersMax = 500;
 type Means = {
   handler: Pick<Handler, "handle">;
   /** Ledgers in which time alone does something until `now`, as far as the read models know. */
-  dueLedgers: (now: string, limit: number) => Promise<readonly { workspaceId: string; organizationId: string }[]>;
+  dueLedgers: (now: string, limit: number) => Promise<readonly string[]>;
   now: () => string;
   log: Log;
 };
@@ -24,13 +24,13 @@ type Means = {
  * that is behind does no harm.
  */
 export const keepLedgersUp = ({ handler, dueLedgers, now, log }: Means) => {
-  const advance = async ({ workspaceId, organizationId }: { workspaceId: string; organizationId: string }) => {
+  const advance = async (workspaceId: string): Promise<void> => {
     const commandId = randomUUID();
     const outcome = await handler.handle(
       AdvanceLedger,
       { workspaceId },
       {
-        ...{ commandId, causationId: commandId, requestId: commandId, now: now(), organizationId, workspaceId },
+        ...{ commandId, causationId: commandId, requestId: commandId, now: now(), organizationId: null, workspaceId },
         ...{ actor: { kind: "system", id: null }, sessionId: null, ip: null, userAgent: null },
       },
     );
@@ -38,7 +38,7 @@ export const keepLedgersUp = ({ handler, dueLedgers, now, log }: Means) => {
   };
 
   return repeating("ledger upkeep", log, async (signal, onProgress) => {
-    for (const ledger of await dueLedgers(now(), ledgersMax)) await advance(ledger);
+    for (const workspaceId of await dueLedgers(now(), ledgersMax)) await advance(workspaceId);
     onProgress();
     await pause(everyMs, signal);
   });
