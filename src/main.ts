@@ -146,7 +146,7 @@ const serve = async (
     },
     jwks: () => tokens.jwks(),
     dependencies,
-    features: features(within, tokens),
+    features: features(within, tokens, now),
   });
   stack.defer(() => server.close());
   const url = await server.listen({ host: config.HOST, port: config.PORT });
@@ -157,7 +157,7 @@ const serve = async (
 const ownersRemembered = 100_000;
 
 const features =
-  ({ config, backends, handler, store }: Within, tokens: ReturnType<typeof accessTokens>) =>
+  ({ config, backends, handler, store }: Within, tokens: ReturnType<typeof accessTokens>, now: () => string) =>
   (app: App): void => {
     const hashOf = keyedHash(deriveKey(backends.masterKey, "blind-index"));
     const blindIndex: BlindIndex = (purpose, value) => derivedId(hashOf(`${purpose}/${value}`));
@@ -182,7 +182,7 @@ const features =
     });
     credentialRoutes(app);
     const check = accessControl(handler);
-    billingRoutes(app, {
+    billingRoutes(app, now, {
       bulkDebit: bulkDebit({ handler }),
       refund: refund({ handler }),
       transfer: transfer({

@@ -108,7 +108,7 @@ export const carryOver = async (
   handler: Pick<Handler, "handle">,
   sent: SentTransfer,
   context: CommandContext,
-): Promise<Outcome | Rejection> => {
+): Promise<(Outcome & { position: bigint }) | Rejection> => {
   const { workspaceId, toWorkspaceId, transferId, parts, organizationId, amount, description } = sent;
   const step = (name: string, on: string): CommandContext => ({
     ...unconditional(context),
@@ -131,7 +131,7 @@ export const carryOver = async (
     { workspaceId, transferId, outcome },
     step("complete", workspaceId),
   );
-  return isRejection(completed) ? completed : outcome;
+  return isRejection(completed) ? completed : { ...outcome, position: completed.position };
 };
 
 /** Whether the caller may also take credits into a workspace; what `accessControl` decides. */
@@ -156,7 +156,8 @@ export const transfer = ({ handler, mayReceive }: { handler: Handler; mayReceive
       const { organizationId } = access;
       if (organizationId === null || organizationId !== context.organizationId)
         return reject("unprocessable", "OTHER_ORGANIZATION", "Both workspaces have to be of one organization.");
-      const transferId = derivedId(context.commandId, "transfer");
+      // A key names one command in each workspace, and all of them may send to the same one.
+      const transferId = derivedId(context.commandId, workspaceId, "transfer");
       const asking = { ...context, preparedFrom: input };
       const sent = await handler.handle(SendTransfer, { ...input, transferId }, asking);
       if (isRejection(sent)) return sent;
@@ -168,6 +169,7 @@ export const transfer = ({ handler, mayReceive }: { handler: Handler; mayReceive
         return reject("conflict", "TRANSFER_REFUSED", "The other ledger cannot take these credits; they are back.", {
           ...{ transferId, reason: outcome.reason },
         });
-      return { ...sent, answer };
+      // Whoever has passed its end sees it on both sides.
+      return { ...sent, answer, position: outcome.position };
     },
   });

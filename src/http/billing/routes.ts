@@ -6,11 +6,13 @@ import { type DebitOperations, debitRoutes } from "./debits.ts";
 import { holdRoutes } from "./holds.ts";
 import { type ProofOperations, proofRoutes } from "./proofs.ts";
 import { settingRoutes } from "./settings.ts";
+import { standingRoutes } from "./standing.ts";
 import { transferRoutes } from "./transfers.ts";
 
 type BillingOperations = DebitOperations & ProofOperations & { transfer: ReturnType<typeof transfer> };
 
-export const billingRoutes = (app: App, operations: BillingOperations): void => {
+export const billingRoutes = (app: App, now: () => string, operations: BillingOperations): void => {
+  standingRoutes(app, now);
   settingRoutes(app);
   creditRoutes(app);
   debitRoutes(app, operations);
