@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { poolAs } from "../../src/backends.ts";
+import type { CommandContext } from "../../src/commands/commandContext.ts";
 import { DebitCredits } from "../../src/commands/credits/debits.ts";
 import { AddCredits, OpenLedger } from "../../src/commands/credits/grants.ts";
-import { type CommandContext, commandHandler, type Handler } from "../../src/commands/handler.ts";
+import type { Handler } from "../../src/commands/handler.ts";
 import { readConfig } from "../../src/config.ts";
-import { aggregates } from "../../src/domain/aggregates.ts";
 import { eventCodec } from "../../src/eventstore/codec.ts";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import { isRejection } from "../../src/kernel/rejection.ts";
-import { keptCommands } from "../../src/platform/commandMemory.ts";
-import { deriveKey, keyedHash } from "../../src/platform/encryption.ts";
 import { keyVault } from "../../src/platform/keyVault.ts";
+import { createLog } from "../../src/platform/log.ts";
 import { openMasterKey } from "../../src/platform/masterKey.ts";
-import { openPool } from "../../src/platform/postgres.ts";
+import { writeSide } from "../../src/writeSide.ts";
 import { inParallel } from "../servers/contender.ts";
 import type { Served, Serving } from "./memory.ts";
 
@@ -34,34 +34,22 @@ const context = (workspaceId: string): CommandContext => {
   };
 };
 
-/** The write side of an API process as the composition root makes it, with one limit of it set. */
-const openHandler = async ({ lanesMax }: Serving, stack: AsyncDisposableStack): Promise<Handler> => {
+/** The write side of an API process, as the composition root makes it. */
+const openHandler = async (stack: AsyncDisposableStack): Promise<Handler> => {
   const config = readConfig(process.env);
-  const { DATABASE_URL: url = "", EVENTSTORE_URL: eventStoreUrl = "" } = config;
-  const pool = openPool({
-    ...{ url, role: "everfold_api", max: config.DATABASE_POOL_MAX },
-    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
-    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
-    onError: () => undefined,
-  });
-  stack.defer(() => pool.end());
+  const { DATABASE_URL: databaseUrl = "", EVENTSTORE_URL: url = "" } = config;
+  const log = createLog(config.LOG_LEVEL);
+  const pool = poolAs("everfold_api", { config, backends: { databaseUrl }, log }, stack);
   const masterKey = await openMasterKey(pool, { given: config.ENCRYPTION_MASTER_KEY, dataDir: config.DATA_DIR });
-  const store = eventStoreDb({ url: eventStoreUrl });
+  const store = eventStoreDb({ url });
   stack.defer(() => store.close());
-  const handler = commandHandler({
-    ...{ store, codec: eventCodec(keyVault({ pool, masterKey })), memory: keptCommands(pool) },
-    categories: aggregates.filter(({ ledger }) => ledger === undefined).map(({ category }) => category),
-    hashInput: keyedHash(deriveKey(masterKey, "input-hash")),
-    limits: { lanesMax },
-  });
-  stack.defer(() => handler.stop());
-  handler.start();
-  return handler;
+  const codec = eventCodec(keyVault({ pool, masterKey }));
+  return writeSide({ config, store, codec, pool, masterKey, log }, stack);
 };
 
 const serve = async (serving: Serving): Promise<void> => {
   await using stack = new AsyncDisposableStack();
-  const handler = await openHandler(serving, stack);
+  const handler = await openHandler(stack);
   const faults: string[] = [];
   const expect = (what: string, is: unknown, wanted: unknown) => {
     if (is !== wanted) faults.push(`${what}: ${JSON.stringify(is)} instead of ${wanted}`);

@@ -8,7 +8,7 @@ import { openArchive } from "./archive.ts";
 import { type Stage, throwIfAny } from "./stage.ts";
 
 const WALLETS = 100_000;
-const LANES_MAX = 20_000;
+const KEPT_MAX = 20_000;
 const LOOKS = 5;
 /** What may come on top once as many wallets are in memory as may be. */
 const GROWTH_MAX = 1.25;
@@ -16,8 +16,6 @@ const GROWTH_MAX = 1.25;
 /** What `manyWallets.ts` is to do. */
 export type Serving = {
   wallets: number;
-  /** As many are kept in memory: the setting `lanesMax`. */
-  lanesMax: number;
   /** The memory is looked at after so many. */
   every: number;
 };
@@ -31,19 +29,16 @@ export const measureMemory = async (stage: Stage): Promise<Report> => {
   await using stack = new AsyncDisposableStack();
   const { everfold } = await openArchive(stage, "many", stack, { ROLES: "api" });
   const wallets = Math.round(WALLETS * stage.pace.share);
-  const serving = {
-    wallets,
-    lanesMax: Math.round(LANES_MAX * stage.pace.share),
-    every: Math.round(wallets / LOOKS),
-  };
-  stage.progress(`memory: ${whole(wallets)} wallets, ${whole(serving.lanesMax)} of them in memory`);
-  const settings = environmentOf(join(stage.directory, "many-wallets"), await everfold.shared());
-  const looks = await serve(serving, settings);
+  const keptMax = Math.round(KEPT_MAX * stage.pace.share);
+  stage.progress(`memory: ${whole(wallets)} wallets, ${whole(keptMax)} of them in memory`);
+  const settings = { ...(await everfold.shared()), LEDGERS_IN_MEMORY_MAX: String(keptMax) };
+  const environment = environmentOf(join(stage.directory, "many-wallets"), settings);
+  const looks = await serve({ wallets, every: Math.round(wallets / LOOKS) }, environment);
 
-  const whenFull = looks.find((look) => look.wallets >= serving.lanesMax)?.residentMiB ?? Number.NaN;
+  const whenFull = looks.find((look) => look.wallets >= keptMax)?.residentMiB ?? Number.NaN;
   const atEnd = looks.at(-1)?.residentMiB ?? Number.NaN;
   const rows = looks.map((look) => [look.what, whole(look.wallets), whole(look.residentMiB)]);
-  const title = `memory of a process serving ${whole(wallets)} wallets, at most ${whole(serving.lanesMax)} of them kept`;
+  const title = `memory of a process serving ${whole(wallets)} wallets, at most ${whole(keptMax)} of them kept`;
   return {
     detail: `${title}\n${table(["", "wallets", "resident MiB"], rows)}`,
     figures: [
@@ -59,9 +54,9 @@ export const measureMemory = async (stage: Stage): Promise<Report> => {
 
 type Look = Exclude<Served, { faults: readonly string[] }>;
 
-const serve = async (serving: Serving, settings: NodeJS.ProcessEnv): Promise<Look[]> => {
+const serve = async (serving: Serving, env: NodeJS.ProcessEnv): Promise<Look[]> => {
   const child = fork(server, {
-    env: settings,
+    env,
     execArgv: ["--expose-gc"],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
