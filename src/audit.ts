@@ -1,100 +1,147 @@
+import { createWriteStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { type CreditLedger, creditLedger } from "./domain/credits/creditLedger.ts";
-import { canonical, verifyChain } from "./eventstore/chain.ts";
-import { eventCodec } from "./eventstore/codec.ts";
-import type { StoredEvent } from "./eventstore/store.ts";
+import { ledgerExport } from "./audit/export.ts";
+import type { ExportedLine } from "./audit/ledgerLine.ts";
+import { allLedgers, replayLedger } from "./audit/replay.ts";
+import { type PublicKeys, publicKeysOf } from "./audit/seals.ts";
+import { verify } from "./audit/verify.ts";
+import { auditedBackends, auditedStore, auditedVault } from "./auditedInstallation.ts";
+import { ConfigError } from "./config.ts";
 import { linesOf, linesOfFile } from "./eventstore/textLines.ts";
-import { fold, type Metadata } from "./kernel/decider.ts";
+import { Unavailable } from "./platform/unavailable.ts";
 
-const usage = "Usage: npm run audit -- verify <file.ndjson | ->     a ledger's events as exported, oldest first\n";
+const usage = `Usage: npm run audit -- export --workspace ID [--to FILE]   a ledger with its seals, sealed anew if possible
+       npm run audit -- verify FILE [--key FILE|JWK]        whether an exported ledger is what was written
+       npm run audit -- replay [--workspace ID | all]       whether the read models are what the ledgers add up to
+       npm run audit -- key                                 the public key that seals are verified with
+Exit codes: 0 it is, 1 it is not, 2 it cannot be said. FILE may be - for standard input.
+`;
 
-const revisionOf = z.string().regex(/^\d+$/).transform(BigInt);
-/** A line of `GET /workspaces/:id/billing/events`. */
-const Line = z.object({
-  revision: revisionOf,
-  position: revisionOf,
-  id: z.uuid(),
-  type: z.string(),
-  data: z.looseObject({ workspaceId: z.uuid() }),
-  metadata: z.custom<Metadata>((value) => typeof value === "object" && value !== null),
-});
+/** What keeps a question from being answered, for people. */
+class Unanswered extends Error {}
 
-/** Ledgers hold no personal data, so whoever has the file can read all of it: no key is asked for. */
-const noKeys = (): never => {
-  throw new Error("a ledger's events hold no personal data");
-};
-const codec = eventCodec({
-  keysToRead: async (subjects) => (subjects.length > 0 ? noKeys() : new Map()),
-  keysToWrite: noKeys,
-});
+const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
-/** A file that is no ledger at all: whoever reads the report need not know what a stack is. */
-class NoLedger extends Error {}
-
-async function* exported(file: string): AsyncGenerator<StoredEvent & { data: { workspaceId: string } }> {
-  for await (const { text, number } of file === "-" ? linesOf(process.stdin) : linesOfFile(file)) {
-    if (text.trim() === "") continue;
-    const event = parsed(text);
-    if (event === undefined) throw new NoLedger(`Line ${number} is no event of a ledger.`);
-    yield { ...event, stream: `${creditLedger.category}-${event.data.workspaceId}` };
-  }
-}
-
-const parsed = (line: string): z.output<typeof Line> | undefined => {
+/** Two functions that read a process's own file system say what is wrong with it themselves. */
+const reading = async <T>(file: string, read: () => Promise<T>): Promise<T> => {
   try {
-    const event = Line.parse(JSON.parse(line));
-    // Throws on half a character, which no event ever held.
-    canonical(event.data);
-    return event;
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    throw new Unanswered(`${file} cannot be read: ${error.message}`);
+  }
+};
+
+const keysFrom = async (given: string): Promise<PublicKeys> => {
+  const json = given.trimStart().startsWith("{") ? given : await reading(given, () => readFile(given, "utf8"));
+  const keys = publicKeysOf(json);
+  if (!keys) throw new Unanswered("The key given is no JWK of an Ed25519 key, and no set of them.");
+  return keys;
+};
+
+const verified = async (file: string, key: string | undefined): Promise<number> => {
+  const keys = key === undefined ? undefined : await keysFrom(key);
+  const lines = file === "-" ? linesOf(process.stdin) : linesOfFile(file);
+  const { isIntact, report } = await reading(file, () => verify(lines, keys));
+  print(report);
+  return isIntact ? 0 : 1;
+};
+
+const exported = async (workspaceId: string, file: string | undefined): Promise<number> => {
+  await using stack = new AsyncDisposableStack();
+  const counted = { events: 0, seals: 0 };
+  const onUnsealed = (reason: string) =>
+    process.stderr.write(`It is not sealed anew, the seals there are must do: ${reason}\n`);
+  const lines = ledgerExport(await auditedStore(stack, onUnsealed));
+  async function* text(): AsyncGenerator<string> {
+    for await (const line of lines(workspaceId)) {
+      counted[isSeal(line) ? "seals" : "events"] += 1;
+      yield `${JSON.stringify(line)}\n`;
+    }
+  }
+  const target = file === undefined ? process.stdout : createWriteStream(file, { flags: "wx", mode: 0o600 });
+  await pipeline(Readable.from(text()), target, { end: file !== undefined });
+  if (counted.events === 0) throw new Unanswered(`There is no ledger of workspace ${workspaceId}.`);
+  process.stderr.write(`${counted.events} events, ${counted.seals} seals.\n`);
+  return 0;
+};
+const isSeal = (line: ExportedLine): boolean => "seal" in line;
+
+const publicKey = async (): Promise<number> => {
+  await using stack = new AsyncDisposableStack();
+  const { key } = await auditedVault(stack);
+  print(JSON.stringify(key.publicJwk));
+  return 0;
+};
+
+const replayed = async (workspace: string): Promise<number> => {
+  await using stack = new AsyncDisposableStack();
+  const audited = await auditedBackends(stack);
+  const counted = { ledgers: 0, events: 0, differences: 0 };
+  for (const id of workspace === "all" ? await allLedgers(audited) : [workspace]) {
+    const { events, differences } = await replayLedger(audited, id);
+    for (const difference of differences) print(`${id}: ${difference}`);
+    counted.ledgers += 1;
+    counted.events += events;
+    counted.differences += differences.length;
+  }
+  const { ledgers, events, differences } = counted;
+  const verdict = differences === 0 ? "the read models are what they add up to" : `${differences} differences`;
+  print(`${ledgers} ledgers, ${events} events: ${verdict}.`);
+  return differences === 0 ? 0 : 1;
+};
+
+const options = { workspace: { type: "string" }, to: { type: "string" }, key: { type: "string" } } as const;
+const workspaceId = z.uuid();
+const Asked = z.union([
+  z.strictObject({ action: z.literal("export"), workspace: workspaceId, to: z.string().optional() }),
+  z.strictObject({ action: z.literal("verify"), file: z.string(), key: z.string().optional() }),
+  z.strictObject({ action: z.literal("replay"), workspace: workspaceId.or(z.literal("all")).default("all") }),
+  z.strictObject({ action: z.literal("replay"), file: z.literal("all") }).transform(() => all),
+  z.strictObject({ action: z.literal("key") }),
+]);
+const all = { action: "replay", workspace: "all" } as const;
+
+/** Undefined where the arguments do not say what is asked for. */
+const askedIn = (args: string[]): z.output<typeof Asked> | undefined => {
+  try {
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    const [action, file, ...others] = positionals;
+    return others.length > 0 ? undefined : Asked.parse({ action, ...(file !== undefined && { file }), ...values });
   } catch {
     return undefined;
   }
 };
 
-/** Follows the chain and recomputes the balance in one pass, so that a ledger of any length fits. */
-const verify = async (file: string): Promise<{ isIntact: boolean; report: string }> => {
-  const events = exported(file);
-  const first = await events.next();
-  if (first.done) return { isIntact: false, report: "There are no events in it." };
-
-  let ledger: CreditLedger = creditLedger.initial;
-  let lowest = 0;
-  async function* recomputed(): AsyncGenerator<StoredEvent> {
-    for (let next = first; !next.done; next = await events.next()) {
-      yield next.value;
-      // Gone on with only when the chain holds so far: what was tampered with may be no event that can be decoded.
-      ledger = fold(creditLedger, await codec.decode(creditLedger.events, [next.value]), ledger);
-      if (ledger.status === "open") lowest = Math.min(lowest, ledger.balance);
-    }
+const answer = (asked: z.output<typeof Asked>): Promise<number> => {
+  switch (asked.action) {
+    case "export":
+      return exported(asked.workspace, asked.to);
+    case "verify":
+      return verified(asked.file, asked.key);
+    case "replay":
+      return replayed(asked.workspace);
+    case "key":
+      return publicKey();
   }
-  const { workspaceId } = first.value.data;
-  const verdict = await verifyChain(workspaceId, recomputed());
-  if (!verdict.isIntact) return { isIntact: false, report: `The chain is broken at revision ${verdict.brokenAt}.` };
-  if (lowest < 0) return { isIntact: false, report: `The balance was ${lowest} at its lowest.` };
-  const balance = ledger.status === "open" ? ledger.balance : 0;
-  const count = verdict.revision + 1n;
-  return { isIntact: true, report: `${count} events of ${workspaceId}, chain intact, balance ${balance} credits.` };
 };
 
 const audit = async (args: string[]): Promise<number> => {
-  const { positionals } = parseArgs({ args, allowPositionals: true, strict: false });
-  const [action, file, ...others] = positionals;
-  if (action !== "verify" || file === undefined || positionals.length < args.length || others.length > 0) {
+  const asked = askedIn(args);
+  if (!asked) {
     process.stderr.write(usage);
     return 2;
   }
   try {
-    const { isIntact, report } = await verify(file);
-    process.stdout.write(`${report}\n`);
-    return isIntact ? 0 : 1;
+    return await answer(asked);
   } catch (error) {
-    if (error instanceof NoLedger) {
-      process.stdout.write(`${error.message}\n`);
-      return 1;
-    }
-    if (!(error instanceof Error && "code" in error)) throw error;
-    process.stderr.write(`${file} cannot be read: ${error.message}\n`);
+    const isExpected = error instanceof Unanswered || error instanceof Unavailable || error instanceof ConfigError;
+    if (!isExpected && !(error instanceof Error && "code" in error)) throw error;
+    process.stderr.write(`${error.message}\n`);
     return 2;
   }
 };

@@ -13,6 +13,7 @@ const openFolders: Readonly<Record<string, readonly string[]>> = {
   projections: ["kernel", "domain", "eventstore", "platform"],
   reactions: ["kernel", "domain", "eventstore", "commands", "platform"],
   http: ["kernel", "commands", "projections", "platform"],
+  audit: ["kernel", "domain", "eventstore", "commands", "platform"],
   platform: [],
   embedded: [],
 };

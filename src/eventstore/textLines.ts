@@ -1,7 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 
-/** A line with its number and the offset of the byte after it. `isWhole`: it ends with a line break. */
-export type TextLine = { text: string; number: number; offset: number; isWhole: boolean };
+/**
+ * A line with its number and the offset of the byte after it. `isWhole`: it ends with a line break. `isText`: its bytes
+ * are UTF-8; where they are not, `text` has replacement characters in place of what is none.
+ */
+export type TextLine = { text: string; number: number; offset: number; isWhole: boolean; isText: boolean };
 
 const readAtOnceBytes = 1 << 20;
 
@@ -13,7 +17,7 @@ export async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Te
   const line = (bytes: Buffer, isWhole: boolean): TextLine => {
     number += 1;
     offset += bytes.length + (isWhole ? 1 : 0);
-    return { text: bytes.toString(), number, offset, isWhole };
+    return { text: bytes.toString(), number, offset, isWhole, isText: isUtf8(bytes) };
   };
   for await (const chunk of chunks) {
     let start = 0;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { ledgerSeal, Seal, type SealStatement } from "../../domain/credits/ledgerSeal.ts";
 import { command } from "../../kernel/decider.ts";
@@ -37,7 +38,7 @@ export const SealLedger = command(ledgerSeal, {
 });
 
 /** Where a ledger ends, as its store has it. */
-export type LedgerHead = Pick<Seal, "revision" | "chain"> & { organizationId: string };
+export type LedgerHead = Pick<Seal, "revision" | "chain"> & { organizationId: string; occurredAt: string };
 
 export type Sealing = {
   handler: Pick<Handler, "handle">;
@@ -62,3 +63,19 @@ export const sealLedger = ({ handler, headOf, sign }: Sealing) =>
       return handler.handle(SealLedger, { ...seal, organizationId }, asked);
     },
   });
+
+/** The same, when nobody in particular has asked for it. */
+export const sealUnasked = (sealing: Sealing, workspaceId: string, now: string) => {
+  const commandId = randomUUID();
+  return sealLedger(sealing).execute(
+    { workspaceId },
+    {
+      ...{ commandId, causationId: commandId, requestId: commandId, now, organizationId: null, workspaceId },
+      ...{ actor: { kind: "system", id: null }, sessionId: null, ip: null, userAgent: null },
+    },
+  );
+};
+
+/** A seal in an exported ledger, after its events. Seals are numbered from 1: one that is left out is missed. */
+export const SealLine = z.object({ seal: Seal.extend({ number: z.int().positive() }) });
+export type SealLine = z.output<typeof SealLine>;

@@ -1,0 +1,24 @@
+import { Seal } from "../domain/credits/ledgerSeal.ts";
+import type { EventStore } from "../eventstore/store.ts";
+import { type ExportedLine, eventLine, ledgerStream, sealLine, sealStream } from "./ledgerLine.ts";
+
+type Options = {
+  store: Pick<EventStore, "read" | "last">;
+  /** Seals where the ledger ends now; undefined where that cannot be had, and the seals there are must do. */
+  seal: (workspaceId: string) => Promise<Seal | undefined>;
+};
+
+/**
+ * The lines of a ledger, for `verify`. A ledger that was sealed now goes as far as that: what is written meanwhile is
+ * in the next export. Errors: `EventStoreUnavailable`.
+ */
+export const ledgerExport = ({ store, seal }: Options) =>
+  async function* (workspaceId: string): AsyncGenerator<ExportedLine> {
+    const isSealed = (await seal(workspaceId)) !== undefined;
+    // Another process may have sealed still more since.
+    const last = await store.last(sealStream(workspaceId));
+    const eventsMax = isSealed && last ? Seal.parse(last.data).revision + 1 : undefined;
+    for await (const event of store.read(ledgerStream(workspaceId), 0n, eventsMax)) yield eventLine(event);
+    if (!last) return;
+    for await (const event of store.read(sealStream(workspaceId), 0n, Number(last.revision) + 1)) yield sealLine(event);
+  };

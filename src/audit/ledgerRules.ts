@@ -1,0 +1,144 @@
+import type { Balance } from "../domain/credits/amounts.ts";
+import { balanceOf, type CreditLedger, type OpenCreditLedger } from "../domain/credits/creditLedger.ts";
+import { totalOf } from "../domain/credits/lots.ts";
+import type { LedgerEvent } from "../domain/credits/unfolding.ts";
+
+/**
+ * What an event may not be after what came before it, in words; undefined when nothing is wrong with it. Says anew what
+ * commands make sure of, for histories that nobody knows which program wrote.
+ */
+export const breachOf = (before: CreditLedger, event: LedgerEvent, after: CreditLedger): string | undefined => {
+  if (event.type === "LedgerOpened")
+    return before.status === "open" ? "the ledger is opened again" : standing(event, after);
+  if (before.status !== "open") return "the ledger is not open yet";
+  return (
+    foreign(before, event) ?? movement(before, event, after) ?? unlikeItsObject(before, event) ?? standing(event, after)
+  );
+};
+
+const foreign = (before: OpenCreditLedger, { data }: LedgerEvent): string | undefined => {
+  const isOurs = data.workspaceId === before.workspaceId && data.organizationId === before.organizationId;
+  return isOurs ? undefined : "it is of another ledger";
+};
+
+/** The balance is the one it says, nobody spent what was not there, and the parts add up to it. */
+const standing = ({ data: { after: told } }: LedgerEvent, ledger: CreditLedger): string | undefined => {
+  if (ledger.status !== "open") return "the ledger is not open yet";
+  const { posted, held, available } = balanceOf(ledger);
+  if (told.posted !== posted || told.held !== held || told.available !== available)
+    return `it leaves ${said({ posted, held, available })}, and says ${said(told)}`;
+  if (available < 0) return `${-available} credits more are spent than were available`;
+  if (totalOf(ledger.lots) !== ledger.free) return "the lots do not add up to the balance";
+  if (totalOf(ledger.holds) !== held || ledger.holds.some(({ amount, parts }) => totalOf(parts) !== amount))
+    return "the holds do not add up to what is held";
+  return ledger.debt < 0 || ledger.heldOverdraft < 0
+    ? "more was paid back than was drawn on the credit limit"
+    : undefined;
+};
+
+const said = ({ posted, held, available }: Balance): string => `${posted} posted, ${held} held, ${available} available`;
+
+/** What an event says it moves has moved: neither its amount nor its parts were made up. */
+const movement = (before: OpenCreditLedger, event: LedgerEvent, after: CreditLedger): string | undefined => {
+  if (after.status !== "open") return "the ledger is not open any more";
+  const [from, to, [posted, held]] = [balanceOf(before), balanceOf(after), movedBy(event)];
+  if (to.posted - from.posted === posted && to.held - from.held === held) return undefined;
+  return `it moves ${to.posted - from.posted} credits and ${to.held - from.held} held, and says ${posted} and ${held}`;
+};
+
+/** Which way the amount of an event goes. */
+const directions: Readonly<Record<LedgerEvent["type"], readonly [posted: -1 | 0 | 1, held: -1 | 0 | 1]>> = {
+  LedgerOpened: [0, 0],
+  CreditLimitSet: [0, 0],
+  CreditsPurchased: [1, 0],
+  CreditsGranted: [1, 0],
+  CreditsAdjusted: [1, 0],
+  CreditsRecharged: [1, 0],
+  CreditsActivated: [1, 0],
+  CreditsExpired: [-1, 0],
+  CreditsDebited: [-1, 0],
+  CreditsDeducted: [-1, 0],
+  CreditsRefunded: [1, 0],
+  HoldPlaced: [0, 1],
+  HoldCaptured: [-1, -1],
+  HoldReleased: [0, -1],
+  HoldExpired: [0, -1],
+  TransferSent: [-1, 0],
+  TransferReceived: [1, 0],
+  TransferRefused: [0, 0],
+  TransferCompleted: [0, 0],
+  TransferReturned: [1, 0],
+  AutoRechargeConfigured: [0, 0],
+  RechargeRequested: [0, 0],
+  RechargeDeclined: [0, 0],
+  AutoRechargeSuspended: [0, 0],
+  RechargeCapReached: [0, 0],
+  BudgetSet: [0, 0],
+  BudgetRemoved: [0, 0],
+  BudgetThresholdReached: [0, 0],
+  BalanceAlertConfigured: [0, 0],
+  LowBalanceReached: [0, 0],
+  BalanceRecovered: [0, 0],
+};
+
+/** A lot whose time has not come moves nothing yet; a last capture gives back what it leaves over. */
+const movedBy = ({ type, data }: LedgerEvent): readonly [posted: number, held: number] => {
+  const waits = "effectiveAt" in data && type !== "CreditsActivated" && data.effectiveAt !== null;
+  const amount = "amount" in data && !waits ? data.amount : 0;
+  const released = "released" in data ? totalOf(data.released) : 0;
+  const [posted, held] = directions[type];
+  return [posted * amount, held * amount - released];
+};
+
+/** The lot, the hold or the transfer it is about is not there, or not with this amount. */
+const unlikeItsObject = (before: OpenCreditLedger, event: LedgerEvent): string | undefined => {
+  switch (event.type) {
+    case "CreditsPurchased":
+    case "CreditsGranted":
+    case "CreditsAdjusted":
+    case "CreditsRecharged":
+      return event.data.lot === before.lotCount + 1 ? undefined : `lot ${event.data.lot} is not the next one`;
+    case "CreditsActivated":
+      return whole(before.coming, event.data, `lot ${event.data.lot} does not wait for its time with this amount`);
+    case "CreditsExpired":
+      return whole(before.lots, event.data, `lot ${event.data.lot} does not hold what expires of it`);
+    case "HoldPlaced":
+      return holdIn(before, event.data) && `hold ${event.data.holdId} is open already`;
+    case "HoldCaptured":
+      return captured(holdIn(before, event.data)?.amount, event.data);
+    case "HoldReleased":
+    case "HoldExpired": {
+      const { holdId, amount } = event.data;
+      return holdIn(before, event.data)?.amount === amount ? undefined : `hold ${holdId} is not open with this amount`;
+    }
+    case "TransferCompleted":
+    case "TransferReturned": {
+      const { transferId } = event.data;
+      const isUnderWay = before.transfers.some((transfer) => transfer.transferId === transferId);
+      return isUnderWay ? undefined : `transfer ${transferId} is not under way`;
+    }
+    default:
+      return undefined;
+  }
+};
+
+const whole = (
+  lots: readonly { lot: number; amount: number }[],
+  { lot, amount }: { lot: number; amount: number },
+  otherwise: string,
+): string | undefined => (lots.some((each) => each.lot === lot && each.amount === amount) ? undefined : otherwise);
+
+const holdIn = ({ holds }: OpenCreditLedger, { holdId }: { holdId: string }) =>
+  holds.find((hold) => hold.holdId === holdId);
+
+type Captured = Extract<LedgerEvent, { type: "HoldCaptured" }>["data"];
+
+const captured = (
+  reserved: number | undefined,
+  { holdId, amount, released, isFinal }: Captured,
+): string | undefined => {
+  if (reserved === undefined) return `hold ${holdId} is not open`;
+  const rest = reserved - amount;
+  if (rest < 0) return `${amount} are captured of hold ${holdId}, which reserves ${reserved}`;
+  return totalOf(released) === (isFinal ? rest : 0) ? undefined : `what is left of hold ${holdId} is not given back`;
+};

@@ -1,0 +1,97 @@
+import { type CreditLedger, creditLedger } from "../domain/credits/creditLedger.ts";
+import type { LedgerEvent } from "../domain/credits/unfolding.ts";
+import { linkOf } from "../eventstore/chain.ts";
+import { eventCodec } from "../eventstore/codec.ts";
+import type { StoredEvent } from "../eventstore/store.ts";
+import { fold, type Recorded } from "../kernel/decider.ts";
+import { revisionIn } from "../kernel/ids.ts";
+import type { EventIndex } from "./eventIndex.ts";
+import { breachOf } from "./ledgerRules.ts";
+
+/** Ledgers hold no personal data, so whoever has their events can read all of them: no key is asked for. */
+const noKeys = (): never => {
+  throw new Error("a ledger's events hold no personal data");
+};
+const codec = eventCodec({
+  keysToRead: async (subjects) => (subjects.length > 0 ? noKeys() : new Map()),
+  keysToWrite: noKeys,
+});
+
+export type Recomputation = {
+  ledger(): CreditLedger;
+  /** The last link. */
+  chain(): string;
+  /** The next event. @returns it decoded, or what is wrong with it, in words: then nothing after it counts */
+  add(event: StoredEvent): Promise<Recorded<LedgerEvent> | string>;
+};
+
+/** Follows a ledger from its first event: its chain, its fold, and what no event may do. */
+export const recomputation = (first: string, index: EventIndex): Recomputation => {
+  let ledger: CreditLedger = creditLedger.initial;
+  let chain = first;
+  return {
+    ledger: () => ledger,
+    chain: () => chain,
+    async add(stored) {
+      const revision = index.revision() + 1;
+      const link = linked(chain, stored);
+      // Gone on with only when the chain holds: what was tampered with may be nothing that can be decoded.
+      if (stored.revision !== BigInt(revision) || link === undefined || stored.metadata.chain !== link)
+        return `The chain is broken at revision ${revision}.`;
+      chain = link;
+      const wrong = (what: string) => `The event at revision ${revision} cannot be: ${what}.`;
+      const event = await decoded(stored);
+      if (!event) return wrong(`it is not what ${stored.type} looks like, as far as this version of Everfold knows`);
+      const before = ledger;
+      const after = folded(before, event);
+      if (typeof after === "string") return wrong(after);
+      ledger = after;
+      const breach = breachOf(before, event, after) ?? refundBreach(index, event);
+      if (breach !== undefined) return wrong(breach);
+      index.add({ id: event.id, chain, refundable: refundableOf(event) });
+      return event;
+    },
+  };
+};
+
+const linked = (previous: string, event: StoredEvent): string | undefined => {
+  try {
+    return linkOf(previous, event);
+  } catch {
+    return undefined;
+  }
+};
+
+const decoded = async (stored: StoredEvent): Promise<Recorded<LedgerEvent> | undefined> => {
+  try {
+    const [event] = await codec.decode(creditLedger.events, [stored]);
+    return event;
+  } catch {
+    return undefined;
+  }
+};
+
+/** A fold throws where a lot would come to hold less than nothing. */
+const folded = (before: CreditLedger, event: LedgerEvent): CreditLedger | string => {
+  try {
+    return fold(creditLedger, [event], before);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+};
+
+const refundableOf = (event: LedgerEvent): number =>
+  event.type === "CreditsDebited" || event.type === "HoldCaptured" ? event.data.amount : 0;
+
+/** Never more comes back than was spent. The id of what is refunded says where it stands. */
+const refundBreach = (index: EventIndex, event: LedgerEvent): string | undefined => {
+  if (event.type !== "CreditsRefunded") return undefined;
+  const { debitId, amount } = event.data;
+  const revision = Number(revisionIn(debitId) ?? -1n);
+  const debit = index.at(revision);
+  if (debit?.id !== debitId.toLowerCase()) return `the debit ${debitId} is not in the ledger before it`;
+  const left = debit.refundable - amount;
+  if (left < 0) return `${amount} are refunded of ${debitId}, of which ${debit.refundable} can be`;
+  index.setRefundable(revision, left);
+  return undefined;
+};

@@ -1,0 +1,108 @@
+import type { SealLine } from "../commands/credits/seals.ts";
+import { balanceOf } from "../domain/credits/creditLedger.ts";
+import type { StoredEvent } from "../eventstore/store.ts";
+import type { TextLine } from "../eventstore/textLines.ts";
+import { type EventIndex, eventIndex } from "./eventIndex.ts";
+import { parsedLine } from "./ledgerLine.ts";
+import { type Recomputation, recomputation } from "./recomputation.ts";
+import { forgeryIn, type PublicKeys } from "./seals.ts";
+
+/** `report`: sentences for people, one a line. */
+export type Verdict = { isIntact: boolean; report: string };
+
+type NumberedSeal = SealLine["seal"];
+
+/** As far as a file has been looked through. */
+type Examination = {
+  index: EventIndex;
+  keys: PublicKeys | undefined;
+  workspaceId: string | undefined;
+  events: Recomputation | undefined;
+  position: bigint;
+  seal: NumberedSeal | undefined;
+};
+
+/**
+ * Whether an exported ledger is what was written: from its lines and the public keys alone, in one pass, whatever its
+ * length. Without keys seals are only held against the chain, which anybody can make anew.
+ */
+export const verify = async (lines: AsyncIterable<TextLine>, keys: PublicKeys | undefined): Promise<Verdict> => {
+  using index = eventIndex();
+  const examination: Examination = {
+    index,
+    keys,
+    workspaceId: undefined,
+    events: undefined,
+    position: -1n,
+    seal: undefined,
+  };
+  for await (const line of lines) {
+    if (line.text.trim() === "") continue;
+    const wrong = await examine(line, examination);
+    if (wrong !== undefined) return { isIntact: false, report: wrong };
+  }
+  return conclusion(examination);
+};
+
+const examine = async ({ text, number, isText }: TextLine, examination: Examination): Promise<string | undefined> => {
+  const line = isText ? parsedLine(text) : undefined;
+  if (!line) return `Line ${number} is no event of a ledger, and no seal of one.`;
+  if (line.kind === "seal") return examineSeal(line.seal, examination);
+  if (examination.seal) return `Line ${number} is an event, and stands behind the seals.`;
+  return examineEvent(line.event, examination);
+};
+
+const examineEvent = async (event: StoredEvent, examination: Examination): Promise<string | undefined> => {
+  const workspaceId = String(event.data["workspaceId"]);
+  examination.workspaceId ??= workspaceId;
+  examination.events ??= recomputation(workspaceId, examination.index);
+  const outcome = await examination.events.add(event);
+  if (typeof outcome === "string") return outcome;
+  // In an export that says where its events stood in their store, they stood there in their order.
+  const { position } = examination;
+  examination.position = event.position;
+  const isInOrder = event.position > position || (event.position === -1n && position === -1n);
+  return isInOrder
+    ? undefined
+    : `The position of the event at revision ${event.revision} is not behind the one before.`;
+};
+
+const examineSeal = (seal: NumberedSeal, examination: Examination): string | undefined => {
+  const { index, keys, workspaceId, seal: before } = examination;
+  const { number, revision } = seal;
+  examination.seal = seal;
+  if (number !== (before?.number ?? 0) + 1)
+    return `Seal ${number} stands where seal ${(before?.number ?? 0) + 1} should.`;
+  if (workspaceId !== undefined && seal.workspaceId !== workspaceId) return `Seal ${number} is of another ledger.`;
+  const forgery = keys && forgeryIn(keys, seal);
+  if (forgery !== undefined) return `Seal ${number} ${forgery}.`;
+  if (before && revision <= before.revision) return `Seal ${number} goes back behind the one before it.`;
+  const sealed = index.at(revision);
+  const last = index.revision();
+  if (!sealed) return `The ledger was cut off: seal ${number} is over revision ${revision}, the last event is ${last}.`;
+  return sealed.chain === seal.chain
+    ? undefined
+    : `Seal ${number} is over another history: revision ${revision} is not the one sealed.`;
+};
+
+const conclusion = ({ index, keys, events, workspaceId, seal }: Examination): Verdict => {
+  const ledger = events?.ledger();
+  if (ledger?.status !== "open") return { isIntact: false, report: "There are no events in it." };
+  const last = index.revision();
+  if (seal && seal.revision < last)
+    return {
+      isIntact: false,
+      report: `The last seal is over revision ${seal.revision}, the last event is revision ${last}: seals are missing.`,
+    };
+  if (keys && !seal)
+    return { isIntact: false, report: "There are no seals in it: whether events were cut off cannot be seen." };
+  const { posted, held } = balanceOf(ledger);
+  const balance = `balance ${posted} credits${held === 0 ? "" : `, ${held} of them held`}`;
+  const report = `${last + 1} events of ${workspaceId}, chain intact, ${balance}.\n${aboutSeals(seal, keys)}`;
+  return { isIntact: true, report };
+};
+
+const aboutSeals = (seal: NumberedSeal | undefined, keys: PublicKeys | undefined): string =>
+  seal && keys
+    ? `${seal.number} seals, all genuine, the last of ${seal.sealedAt} over the last event: nothing was cut off since.`
+    : "Seals were not checked, since no --key is given: whether the history was made anew or cut off cannot be seen.";

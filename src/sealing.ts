@@ -1,0 +1,40 @@
+import { type Sealing, sealUnasked } from "./commands/credits/seals.ts";
+import type { Handler } from "./commands/handler.ts";
+import { creditLedger } from "./domain/credits/creditLedger.ts";
+import type { Seal } from "./domain/credits/ledgerSeal.ts";
+import { canonical } from "./eventstore/chain.ts";
+import type { EventStore } from "./eventstore/store.ts";
+import { isRejection } from "./kernel/rejection.ts";
+import { deriveKey } from "./platform/encryption.ts";
+import type { Pool } from "./platform/postgres.ts";
+import { openSealKey, type SealKey } from "./platform/sealKey.ts";
+
+/** The installation's key, unwrapped. `pool` is of the API's role. */
+export const installedSealKey = (pool: Pool, masterKey: Uint8Array): Promise<SealKey> =>
+  openSealKey(pool, deriveKey(masterKey, "seal-key"));
+
+type Within = { handler: Pick<Handler, "handle">; store: Pick<EventStore, "last">; key: SealKey };
+
+/** What sealing takes, for whoever asks for it. */
+export const sealingWith = ({ handler, store, key }: Within): Sealing => ({
+  handler,
+  headOf: async (workspaceId) => {
+    const last = await store.last(`${creditLedger.category}-${workspaceId}`);
+    if (!last) return undefined;
+    const { occurredAt, chain = "" } = last.metadata;
+    const organizationId = String(last.data["organizationId"]);
+    return { organizationId, revision: Number(last.revision), chain, occurredAt };
+  },
+  sign: (ledger) => {
+    const statement = { ...ledger, keyId: key.publicJwk.kid };
+    return { ...statement, signature: key.sign(canonical(statement)) };
+  },
+});
+
+/** The seal over where a ledger ends now. Undefined where it is not the one that was sealed before, or not there. */
+export const sealedNow =
+  (sealing: Sealing, now: () => string) =>
+  async (workspaceId: string): Promise<Seal | undefined> => {
+    const outcome = await sealUnasked(sealing, workspaceId, now());
+    return isRejection(outcome) ? undefined : outcome.answer;
+  };
