@@ -27,8 +27,11 @@ export type Lane = {
 /** Its commands are those of the party from `from` on. */
 type Waiting = Unit & { party: Party; from: number };
 type Watcher = { isCurrent: boolean; resolve(standing: Standing): void; reject(error: unknown): void };
-type Options = { on: Command["on"]; id: string; stream: string; journal: Journal; log: CommandLog; limits: Limits };
-type Site = Omit<Options, "on" | "id"> & { folded: FoldedStream; waiting: Waiting[] };
+type Options = Pick<Site, "stream" | "journal" | "log" | "limits"> & { on: Command["on"]; id: string; onIdle(): void };
+type Site = { stream: string; journal: Journal; log: CommandLog; limits: Limits } & {
+  folded: FoldedStream;
+  waiting: Waiting[];
+};
 
 const backoffMinMs = 2;
 const backoffMaxMs = 100;
@@ -55,6 +58,7 @@ export const openLane = (options: Options): Lane => {
       if (units.length > 0) await carryOutOrTell(units, site);
     }
     isRunning = false;
+    options.onIdle();
   };
   const wake = () => {
     if (isRunning) return;

@@ -47,13 +47,14 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
       ? ledgerLog({ ledger: id, foldVersion: ledger.foldVersion, memory, limits, total, warn })
       : shortLog(total);
     const journal = journalOf({ store, codec, events, stream, isLedger: ledger !== undefined });
-    return openLane({ on, id, stream, journal, log, limits });
+    return openLane({ on, id, stream, journal, log, limits, onIdle: evict });
   };
 
   const isCrowded = () => lanes.size > limits.lanesMax || total.commands > limits.heldCommandsMax;
 
   /** A lane at work, or about to be, stays: a second one of the same stream would only be in its way. */
-  const evict = (asked: string) => {
+  const evict = (asked?: string) => {
+    if (!isCrowded()) return;
     for (const [stream, lane] of lanes) {
       if (!isCrowded()) return;
       if (stream === asked || !lane.isIdle()) continue;
@@ -67,7 +68,7 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
     const lane = lanes.get(stream) ?? open(on, id, stream);
     lanes.delete(stream);
     lanes.set(stream, lane);
-    if (isCrowded()) evict(stream);
+    evict(stream);
     return lane;
   };
 

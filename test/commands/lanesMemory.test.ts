@@ -200,6 +200,25 @@ describe("what all ledgers hold together", () => {
   });
 });
 
+test("a process that serves many more ledgers than it may hold keeps no more of them, and each stays right", async () => {
+  const lanesMax = 20;
+  const many = backends.process({ limits: { lanesMax, heldCommandsMax: 30, snapshotEvery: 3 } });
+  const purses = await Promise.all(Array.from({ length: 200 }, (_, index) => openPurse(many.handler, index + 10)));
+  const lanesAfterEach: number[] = [];
+  for (const purseId of purses) {
+    await take(purseId, contextOf(), 1, many);
+    lanesAfterEach.push(many.handler.held().lanes);
+  }
+  expect(Math.max(...lanesAfterEach)).toBeLessThanOrEqual(lanesMax);
+  expect(many.handler.held().commands).toBeLessThanOrEqual(30 + lanesMax);
+
+  const twice = contextOf();
+  for (const _ of [1, 2]) await Promise.all(purses.map((purseId) => take(purseId, twice, 2, many)));
+  const left = await Promise.all(purses.map((purseId) => coinsIn(many.handler, purseId)));
+  expect(left).toEqual(purses.map((_, index) => index + 7));
+  expect(many.handler.held().lanes).toBeLessThanOrEqual(lanesMax);
+});
+
 test("a ledger that could hand nothing over for long stopped the process: it does so in slices", async () => {
   const query = vi.spyOn(pg.Client.prototype, "query");
   onTestFinished(() => query.mockRestore());
