@@ -2,16 +2,31 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { openPool, type Pool, query, readAsTenant, type Transaction } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
-import { transactionsOf } from "../../src/projections/billing.ts";
+import { billing } from "../../src/projections/billing.ts";
 import { credentialsOf } from "../../src/projections/credentials.ts";
+import { transactionsOf } from "../../src/projections/ledger/transactionsOf.ts";
 import type { Page, Paged } from "../../src/projections/page.ts";
+import { changesOf } from "../../src/projections/projection.ts";
+import { foldChanges } from "../../src/projections/rowChanges.ts";
+import { statementsOf } from "../../src/projections/rowStatements.ts";
 import { membersOf, workspacesOf } from "../../src/projections/workspaces.ts";
+import { recorded } from "../spec.ts";
 import { testDatabase } from "../support/database.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
 
 const [organizationId, workspaceId, userId, id] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+const inLedger = { workspaceId, organizationId };
+const lot = { lot: 1, priority: 50, effectiveAt: null, expiresAt: null, settled: 0, referenceId: null };
+const none = { posted: 0, held: 0, available: 0 };
+const five = { posted: 5, held: 0, available: 5 };
+const now = new Date().toISOString();
+const opened = { ...inLedger, planType: "free", creditLimit: 0, openedAt: now, after: none };
+const ledger = [
+  recorded({ type: "LedgerOpened", data: opened }, 0),
+  recorded({ type: "CreditsPurchased", data: { ...inLedger, amount: 5, description: "d", ...lot, after: five } }, 1),
+];
 const rows = [
   sql`insert into read_model.workspaces
     values (${workspaceId}, ${organizationId}, 'n', 's', ${userId}, 'free', now(), now(), null, 0)`,
@@ -19,11 +34,7 @@ const rows = [
     values (${organizationId}, ${workspaceId}, ${userId}, 'owner', now(), now())`,
   sql`insert into read_model.api_credentials
     values (${id}, ${organizationId}, ${workspaceId}, 'p', 'n', '****', ${userId}, now(), now(), null, null)`,
-  sql`insert into read_model.billing (workspace_id, organization_id, plan_type, credit_balance, credit_limit,
-      billing_cycle_start, billing_cycle_end, transaction_count)
-    values (${workspaceId}, ${organizationId}, 'free', 5, 0, now(), now(), 1)`,
-  sql`insert into read_model.credit_transactions
-    values (${id}, ${organizationId}, ${workspaceId}, 5, 'purchase', 'd', null, 1, now())`,
+  ...statementsOf(foldChanges(ledger.flatMap((event) => changesOf(billing, event))), "read_model"),
 ];
 
 let pool: Pool;
