@@ -12,7 +12,7 @@ export const figureTable = (figures: readonly Figure[]): string =>
     figures.map(({ title, figure, goal = "", isReached }) => [title, figure, goal, verdict(isReached)]),
   );
 
-export const verdict = (isReached: boolean | undefined): string =>
+const verdict = (isReached: boolean | undefined): string =>
   isReached === undefined ? "" : isReached ? "reached" : "MISSED";
 
 /** `ours` against `theirs`, round by round: the median of the ratios, and each of them. */

@@ -2,11 +2,13 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { table, tenths } from "../table.ts";
-import type { Window } from "./profiling.ts";
 
 const FUNCTIONS_SHOWN = 15;
 /** Layers that take less are summed up. */
 const LAYER_SHARE_MIN = 0.01;
+
+/** From when to when, in ns of the clock that V8 profiles by too, and how many debits it was spent on. */
+export type Window = { from: bigint; to: bigint; debits: number };
 
 const Profile = z.object({
   nodes: z.array(

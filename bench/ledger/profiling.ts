@@ -4,10 +4,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { environmentOf, root, type Settings } from "../servers/everfoldProcess.ts";
-import { profileReport } from "./profile.ts";
-
-/** From when to when, in ns of the clock that V8 profiles by too, and how many debits it was spent on. */
-export type Window = { from: bigint; to: bigint; debits: number };
+import { profileReport, type Window } from "./profile.ts";
 
 /** Everfold and its event store under the CPU profiler. Its report counts what was sampled inside the windows alone. */
 export type Profiling = {

@@ -1,5 +1,6 @@
 import { type Report, ratioOf } from "../figure.ts";
-import type { Measured, Server } from "../load/load.ts";
+import type { Measured } from "../load/load.ts";
+import type { Server } from "../load/requests.ts";
 import { startForked } from "../servers/forked.ts";
 import { median, table, tenths, whole } from "../table.ts";
 import { drive, inTurn, openSide, type Side, type Stage, settle, throwIfAny } from "./stage.ts";

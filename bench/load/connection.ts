@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 
 export type Answer = { status: number; body: string };
-export type Connection = {
+type Connection = {
   /** One request at a time: the next one after `onAnswer` has been called. */
   send(request: string): void;
   close(): void;

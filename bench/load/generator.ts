@@ -59,9 +59,10 @@ const run = async (load: Load): Promise<Measured> => {
   };
 
   const cpuMs = observeWindow(begun, over);
-  const ticking = setInterval(() => {
+  const wakeIdle = () => {
     for (const wake of idle.splice(0)) wake();
-  }, TICK_MS);
+  };
+  const ticking = ratePerSecond === undefined ? undefined : setInterval(wakeIdle, TICK_MS);
   const unanswered = setTimeout(
     () => tally.fault(`answers were still missing after ${DRAIN_MS} ms`),
     warmUpMs + measuredMs + DRAIN_MS,

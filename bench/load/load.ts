@@ -1,8 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import type { RequestName } from "./requests.ts";
-
-export type Server = { port: number; token: string };
+import type { RequestName, Server } from "./requests.ts";
 
 /** Requests of one kind, round robin over the wallets, one in flight on each connection. */
 export type Load = {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Answer } from "./connection.ts";
-import type { Server } from "./load.ts";
+
+export type Server = { port: number; token: string };
 
 /** What an answer amounts to: so many debits acknowledged, a read to be sent again later, or something else. */
 export type Outcome = number | "late" | "fault";

@@ -7,7 +7,7 @@ const FAULTS_SHOWN_MAX = 5;
 const SAMPLE_INTERVAL_MS = 5;
 
 /** From when to when answers count, by the clock of `performance`. */
-export type Window = { begun: number; over: number };
+type Window = { begun: number; over: number };
 type Sent = { wallet: number; dueAt: number };
 
 /** Counts what comes back. In an open loop a request's time begins when it was due, not when it could be sent. */

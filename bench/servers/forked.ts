@@ -5,7 +5,7 @@ const START_MAX_MS = 30_000;
 const STOP_MAX_MS = 10_000;
 
 /** What such a server says once it listens; where nobody has to sign in, the token is empty. */
-export type Announced = { port: number; token: string };
+type Announced = { port: number; token: string };
 
 /** A server of ours that announces itself over its channel, with one database and nothing else of our environment. */
 export const startForked = async (entry: URL, databaseUrl: string, args: readonly string[] = []) => {
