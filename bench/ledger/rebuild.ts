@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import pg from "pg";
 import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
+import { ledgerSeal } from "../../src/domain/credits/ledgerSeal.ts";
 import { projections } from "../../src/projections/all.ts";
 import type { Report } from "../figure.ts";
 import { environmentOf, root } from "../servers/everfoldProcess.ts";
@@ -12,11 +13,11 @@ import { type Stage, throwIfAny } from "./stage.ts";
 const GOAL_PER_SECOND = 20_000;
 const EVENTS = 300_000;
 
-/** Whatever is folded from ledgers alone or from ledgers too. */
-const ledgerProjections = projections.filter(({ of }) => of.some(({ category }) => category === creditLedger.category));
+const sources = [creditLedger.category, ledgerSeal.category];
+const ledgerProjections = projections.filter(({ of }) => of.some(({ category }) => sources.includes(category)));
 const ledgerTables = ledgerProjections.flatMap(({ tables }) => tables.map(({ name }) => name));
 
-/** `npm run rebuild` of everything folded from ledgers, beside the Everfold that serves it: it must make the same rows. */
+/** `npm run rebuild` of what is folded from ledgers, beside the Everfold that serves it: it must make the same rows. */
 export const measureRebuild = async (stage: Stage): Promise<Report> => {
   await using stack = new AsyncDisposableStack();
   const archive = await openArchive(stage, "rebuilt", stack);

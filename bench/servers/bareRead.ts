@@ -8,8 +8,8 @@ const POOL_MAX = 10;
 const billing = "select * from read_model.billing where workspace_id = $1";
 
 /**
- * What a read costs when it is nothing but a read: Fastify and `pg`, one row by its key, sent as it is. Nobody is signed
- * in, nothing is checked, no tenant is set, and it may show a balance from before the caller's last debit.
+ * What a read costs when it is nothing but a read: Fastify and `pg`, one row by its key, sent as it is. Nobody is
+ * signed in, nothing is checked, no tenant is set, and it may show a balance from before the caller's last debit.
  */
 const pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"], max: POOL_MAX });
 // An idle connection that is lost is replaced by the pool.

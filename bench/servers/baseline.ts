@@ -8,9 +8,9 @@ import { rowLockWallets } from "./rowLockWallet.ts";
 import type { Movement } from "./wallets.ts";
 
 /**
- * What Everfold is measured against. `rowLock` is the plan it replaces: Express, bodies validated by zod, a Bearer token,
- * and one locked row a wallet behind `pg`. It does less than Everfold: no sessions, no roles, no idempotency, no history
- * that can be proven. `pgledger` is the same server on a ledger that is a set of functions in Postgres.
+ * What Everfold is measured against. `rowLock` is the plan it replaces: Express, bodies validated by zod, a Bearer
+ * token, and one locked row a wallet behind `pg`. It does less than Everfold: no sessions, no roles, no idempotency, no
+ * history that can be proven. `pgledger` is the same server on a ledger that is a set of functions in Postgres.
  */
 const kinds = { rowLock: rowLockWallets, pgledger: pgledgerWallets };
 const Kind = z.enum(["rowLock", "pgledger"]);

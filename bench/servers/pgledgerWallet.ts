@@ -21,12 +21,13 @@ const transfer = {
 const balance = { text: "select balance from pgledger_accounts where id = $1" };
 const count = { text: "select count(*) from pgledger_entries where account_id = $1" };
 
-/** A wallet, and an account that what it pays goes to. One for each wallet: a common one would be a hot row of its own. */
+/** A wallet, and an account that what it pays goes to. One for each wallet: a common one would be one hot row. */
 type Accounts = { wallet: string; outside: string };
 
 /**
- * Wallets as accounts of pgledger, in a fresh database. It has no idempotency keys: a unique pair of workspace and key is
- * written in the same transaction. Which account belongs to which workspace is kept in memory, where it costs nothing.
+ * Wallets as accounts of pgledger, in a fresh database. It has no idempotency keys: a unique pair of workspace and key
+ * is written in the same transaction. Which account belongs to which workspace is kept in memory, where it costs
+ * nothing.
  */
 export const pgledgerWallets = async (pool: pg.Pool): Promise<Wallets> => {
   for (const file of files) await pool.query(await readFile(file, "utf8"));
