@@ -81,8 +81,8 @@ const outcomeOf = (
   { revision, bytesMax }: { revision: bigint; bytesMax: number },
 ): readonly Decision[] => {
   if (isAtomic) {
-    if (decisions.some(({ kind }) => kind === "refused" || kind === "failed")) return decisions.map(instead(aborted));
-    if (sizeOf(decisions.filter(isAcceptance)) > bytesMax) return decisions.map(instead(tooLarge));
+    if (decisions.some(({ kind }) => kind === "refused" || kind === "failed")) return instead(aborted, decisions);
+    if (sizeOf(decisions.filter(isAcceptance)) > bytesMax) return instead(tooLarge, decisions);
   }
   if (!isDryRun) return decisions;
   return decisions.map((decision) =>
@@ -90,10 +90,13 @@ const outcomeOf = (
   );
 };
 
-const instead =
-  (rejection: Rejection) =>
-  (decision: Decision): Decision =>
-    decision.kind === "accepted" || decision.kind === "echoed" ? { kind: "refused", rejection } : decision;
+/** Of all that was to be accepted, together with what only repeats that. */
+const instead = (rejection: Rejection, decisions: readonly Decision[]): readonly Decision[] =>
+  decisions.map((decision) =>
+    isAcceptance(decision) || (decision.kind === "echoed" && decisions.includes(decision.first))
+      ? { kind: "refused", rejection }
+      : decision,
+  );
 
 const isAcceptance = (decision: Decision): decision is Acceptance => decision.kind === "accepted";
 

@@ -168,6 +168,18 @@ describe("an atomic group", () => {
     expect(await coinsIn(here.handler, purseId)).toBe(5);
   });
 
+  test("says so of what is carried out in the same append, too", async () => {
+    const purseId = await openPurse(here.handler, 10);
+    const twice = { coins: 4, context: contextOf() };
+    const outcomes = await Promise.all([
+      takeAll(purseId, [1], eachAlone),
+      takeAll(purseId, [twice], eachAlone),
+      takeAll(purseId, [1, twice, 20], allOrNothing),
+    ]);
+    expect(outcomes.map(told)).toEqual([[9], [5], ["BULK_ABORTED", 5, "TOO_FEW_COINS"]]);
+    expect(await eventsOf(purseId)).toHaveLength(3);
+  });
+
   test("that is more than an append may hold is refused as such, tried or meant", async () => {
     const process = backends.process({ limits: { batchBytesMax: 5_000 } });
     const purseId = await openPurse(process.handler, 10);
