@@ -1,0 +1,19 @@
+import type { Asked, Told } from "./requests.ts";
+
+/** What one caller asked of one ledger at once, and what it was told. Times count what was seen, one after the other. */
+export type Operation = {
+  items: readonly Asked[];
+  isAtomic: boolean;
+  invokedAt: number;
+  /** Infinity while nothing is known. */
+  returnedAt: number;
+  /** Absent when the outcome is unknown: it may have happened, happen yet, or never. */
+  told?: readonly Told[];
+  /** Ids of the transactions it was told of. */
+  transactions: readonly (string | undefined)[];
+  /** What was thrown that says neither. */
+  failure?: unknown;
+};
+
+export const describe = ({ items, isAtomic, invokedAt, returnedAt, told }: Operation): string =>
+  JSON.stringify({ at: [invokedAt, returnedAt], ...(isAtomic ? { isAtomic } : {}), items, told: told ?? "unknown" });

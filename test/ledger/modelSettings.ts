@@ -1,0 +1,64 @@
+import { done, later, left, type Rules, transaction } from "./modelAnswers.ts";
+import { enter, fill } from "./modelLedger.ts";
+import { refuse } from "./modelRefusal.ts";
+
+export const limits: Pick<Rules, "SetBudget" | "RemoveBudget" | "ConfigureBalanceAlert"> = {
+  SetBudget(ledger, { budgetId, scope, limit, period, alertsAt = [80, 100] }) {
+    const before = ledger.budgets.find((each) => each.budgetId === budgetId && each.period === period);
+    const { periodStart, spent } = before ?? { periodStart: "", spent: 0 };
+    const others = ledger.budgets.filter((each) => each.budgetId !== budgetId);
+    ledger.budgets = [...others, { budgetId, scope, limit, period, alertsAt, periodStart, spent, toldAt: 0 }];
+    enter(ledger, "BudgetSet", { budgetId, limit });
+    return done((entries) => ({ budget: { id: budgetId, scope, limit, period, alertsAt }, ...left(entries) }));
+  },
+  RemoveBudget(ledger, { budgetId }) {
+    if (!ledger.budgets.some((each) => each.budgetId === budgetId)) return refuse("missing", "RESOURCE_NOT_FOUND");
+    ledger.budgets = ledger.budgets.filter((each) => each.budgetId !== budgetId);
+    enter(ledger, "BudgetRemoved", { budgetId });
+    return done(left);
+  },
+  ConfigureBalanceAlert(ledger, { threshold, rearmAt: wanted }) {
+    const rearmAt = wanted ?? (threshold ?? 0) + Math.ceil((threshold ?? 0) / 10);
+    if (rearmAt < (threshold ?? 0)) return refuse("invalid", "REARM_BELOW_THRESHOLD");
+    ledger.alert = { threshold, rearmAt, isLow: false };
+    enter(ledger, "BalanceAlertConfigured", { threshold, rearmAt });
+    return done((entries) => ({ threshold, rearmAt, ...left(entries) }));
+  },
+};
+
+export const recharging: Pick<Rules, "ConfigureAutoRecharge" | "SettleRecharge" | "DeclineRecharge"> = {
+  ConfigureAutoRecharge(ledger, { enabled, threshold, amount, target = null, coolOffSeconds = 60, periodCap }) {
+    if (target !== null && target < threshold) return refuse("invalid", "TARGET_BELOW_THRESHOLD");
+    const autoRecharge = { isEnabled: enabled, threshold, amount, target, coolOffSeconds };
+    const asked = { ...autoRecharge, periodCap: periodCap ?? amount * 10 };
+    ledger.recharge = { ...ledger.recharge, ...asked, failures: 0, isSuspended: false, isCapTold: false };
+    enter(ledger, "AutoRechargeConfigured", asked);
+    return done((entries) => ({ autoRecharge: asked, ...left(entries) }));
+  },
+  SettleRecharge(ledger, { rechargeId, reference: referenceId }, asked) {
+    const { pending } = ledger.recharge;
+    if (pending?.rechargeId !== rechargeId) return refuse("conflict", "RECHARGE_NOT_PENDING", { rechargeId });
+    const { amount } = pending;
+    ledger.lotCount += 1;
+    const settled = fill(ledger, { lot: ledger.lotCount, amount, kind: "recharge", priority: 50, expiresAt: null });
+    ledger.recharge = { ...ledger.recharge, pending: null, failures: 0 };
+    enter(ledger, "CreditsRecharged", { rechargeId, amount, lot: ledger.lotCount, settled });
+    const line = { type: "recharge", sign: 1, amount, description: "Automatic recharge" };
+    return done(transaction("CreditsRecharged", line, asked, { referenceId }));
+  },
+  DeclineRecharge(ledger, { rechargeId, reason }, { now }) {
+    const { recharge } = ledger;
+    if (recharge.pending?.rechargeId !== rechargeId) return refuse("conflict", "RECHARGE_NOT_PENDING", { rechargeId });
+    const { amount } = recharge.pending;
+    const failures = recharge.failures + 1;
+    const notBefore = later(now, 60_000 * 4 ** (failures - 1));
+    const charged = Math.max(0, recharge.charged - amount);
+    ledger.recharge = { ...recharge, pending: null, failures, notBefore, charged };
+    enter(ledger, "RechargeDeclined", { rechargeId, amount, failures, retryAt: notBefore });
+    if (failures >= 3) {
+      ledger.recharge = { ...ledger.recharge, isEnabled: false, isSuspended: true };
+      enter(ledger, "AutoRechargeSuspended", { failures, reason });
+    }
+    return done((entries) => ({ failures, ...left(entries) }));
+  },
+};
