@@ -14,7 +14,7 @@ import { ConfigError } from "./config.ts";
 import { linesOf, linesOfFile } from "./eventstore/textLines.ts";
 import { Unavailable } from "./platform/unavailable.ts";
 
-const usage = `Usage: npm run audit -- export --workspace ID [--to FILE]   a ledger with its seals, sealed anew if possible
+const usage = `Usage: npm run audit -- export --workspace ID [--to FILE]   a ledger with its seals, sealed anew
        npm run audit -- verify FILE [--key FILE|JWK]        whether an exported ledger is what was written
        npm run audit -- replay [--workspace ID | all]       whether the read models are what the ledgers add up to
        npm run audit -- key                                 the public key that seals are verified with

@@ -13,7 +13,17 @@ export type LedgerRow = {
   isLow: boolean;
   revision: number;
 };
-export type LotRow = { lot: number; kind: string; priority: number; remaining: number; held: number };
+export type LotRow = {
+  lot: number;
+  kind: string;
+  priority: number;
+  status: string;
+  granted: number;
+  remaining: number;
+  held: number;
+  expired: number;
+  expiresAt: string | null;
+};
 export type HoldRow = { holdId: string; status: string; amount: number; captured: number };
 export type BudgetRow = { budgetId: string; limit: number; period: string; scope: string; scopeId: string | null };
 export type SpentRow = { budgetId: string; periodStart: string; spent: number };
@@ -70,7 +80,8 @@ export async function* balanceRows(read: Transaction, workspaceId: string): Asyn
 export const lotRows = (read: Transaction, workspaceId: string): Promise<LotRow[]> =>
   query(
     read,
-    sql`select lot, kind, priority, remaining, held from read_model.credit_lots
+    sql`select lot, kind, priority, status, granted, remaining, held, expired, expires_at as "expiresAt"
+        from read_model.credit_lots
         where workspace_id = ${workspaceId} order by lot`,
   );
 

@@ -12,6 +12,7 @@ import {
   type HoldRow,
   holdRows,
   type LedgerRow,
+  type LotRow,
   ledgerRow,
   lotRows,
   projectedLedgers,
@@ -106,14 +107,14 @@ const rowDifferences = async ({ read, workspaceId, row, past, ledger }: Compared
   if (ledger.status !== "open") return [];
   return [
     ...unlike("The ledger", row, ledgerShould(ledger, row.revision)),
-    ...unlikeRows("Lot", byLot(await lotRows(read, workspaceId)), byLot(lotsShould(ledger))),
+    ...unlikeRows("Lot", byLot(await lotRows(read, workspaceId)), lotsShould(ledger, past)),
     ...unlikeRows("Hold", byHold(await holdRows(read, workspaceId)), past.holds),
     ...unlikeRows("Budget", byBudget(await budgetRows(read, workspaceId)), byBudget(budgetsShould(ledger))),
     ...(await budgetDifferences(read, workspaceId, ledger, past)),
   ];
 };
 
-const byLot = <Row extends { lot: number }>(rows: readonly Row[]) => new Map(rows.map((row) => [row.lot, row]));
+const byLot = (rows: readonly LotRow[]) => new Map(rows.map((row) => [row.lot, row]));
 const byHold = (rows: readonly HoldRow[]) => new Map(rows.map((row) => [row.holdId, row]));
 const byBudget = (rows: readonly BudgetRow[]) => new Map(rows.map((row) => [row.budgetId, row]));
 

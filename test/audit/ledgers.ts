@@ -6,6 +6,7 @@ import { AddCredits, OpenLedger } from "../../src/commands/credits/grants.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../src/commands/credits/holds.ts";
 import { refund } from "../../src/commands/credits/refunds.ts";
 import type { Sealing } from "../../src/commands/credits/seals.ts";
+import type { Handler } from "../../src/commands/handler.ts";
 import { isRejection } from "../../src/kernel/rejection.ts";
 import { newKey } from "../../src/platform/encryption.ts";
 import type { SealKey } from "../../src/platform/sealKey.ts";
@@ -14,7 +15,8 @@ import { contextOf, type Process, type WriteSide } from "../commands/writeSide.t
 
 /** A process that writes ledgers and seals them, and what auditors get of it. */
 export type Bookkeeping = {
-  process: Process;
+  handler: Handler;
+  store: Process["store"];
   key: SealKey;
   sealing: Sealing;
   seal(workspaceId: string): Promise<unknown>;
@@ -23,14 +25,13 @@ export type Bookkeeping = {
 };
 
 export const bookkeeping = async (writeSide: WriteSide, masterKey = newKey()): Promise<Bookkeeping> => {
-  const process = writeSide.process();
-  const { handler, store } = process;
+  const { handler, store } = writeSide.process();
   const key = await installedSealKey(writeSide.pool, masterKey);
   const sealing = sealingWith({ handler, store, key });
   const seal = sealedNow(sealing, () => new Date().toISOString());
   const lines = ledgerExport({ store, seal });
   return {
-    ...{ process, key, sealing, seal },
+    ...{ handler, store, key, sealing, seal },
     exported: async (workspaceId) => (await Array.fromAsync(lines(workspaceId))).map((line) => JSON.stringify(line)),
   };
 };
@@ -45,7 +46,7 @@ const accepted = async <T extends object>(outcome: Promise<T>): Promise<Extract<
  * A ledger in which most of what can happen has: two lots, a budget and its alert, debits, holds captured in two parts,
  * released and open, refunds in part. Sealed three times on the way, the last time before its end.
  */
-export const livelyLedger = async ({ process: { handler }, seal }: Bookkeeping): Promise<string> => {
+export const livelyLedger = async ({ handler, seal }: Pick<Bookkeeping, "handler" | "seal">): Promise<string> => {
   const workspaceId = randomUUID();
   const debit = (amount: number) =>
     accepted(handler.handle(DebitCredits, { workspaceId, amount, description: "Søk ✓ \u2028 \ufffd" }, contextOf()));

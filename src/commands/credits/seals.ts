@@ -47,7 +47,7 @@ export type Sealing = {
   sign: (ledger: Omit<SealStatement, "keyId">) => Seal;
 };
 
-/** Signs where a ledger ends now. Answered with the last seal, which is an older one when nothing has happened since. */
+/** Signs where a ledger ends now. Answered with the last seal: an older one when nothing has happened since. */
 export const sealLedger = ({ handler, headOf, sign }: Sealing) =>
   operation({
     name: SealLedger.name,

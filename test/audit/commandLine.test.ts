@@ -1,0 +1,281 @@
+import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { until } from "../projections/readSide.ts";
+import { newLedger } from "../properties/ledger.ts";
+import { client, expectStatus, signedIn } from "../support/client.ts";
+import { type Installation, installation, masterKey } from "../support/everfold.ts";
+import { rowsOf } from "../support/stored.ts";
+import { livelyLedger } from "./ledgers.ts";
+
+const stack = new AsyncDisposableStack();
+let on: Installation;
+let directory: string;
+/** A ledger as GET /events gives it: opened, 100 bought, three debits of 20. */
+let lines: string[];
+let workspace: string;
+/** One in which more has happened, by its workspace. */
+let lively: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "everfold-audit-"));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  on = await installation(stack);
+  const everfold = await on.everfold();
+  const api = client(everfold.url);
+  const ledger = await newLedger(api, await signedIn(api), 100);
+  for (const description of ["Søk ✓ \u2028\u2029", "Enrich", "Enrich"])
+    expectStatus(201, await ledger.ask("debits", { amount: 20, description }));
+  lines = (await ledger.exportText()).trim().split("\n");
+  workspace = ledger.workspace;
+  lively = await livelyLedger({ handler: everfold.handler, seal: async () => undefined });
+});
+afterAll(() => stack.disposeAsync());
+
+type Outcome = { code: number; out: string; err: string };
+const started = (args: readonly string[], settings: Readonly<Record<string, string>> = {}) => {
+  const outcome = Promise.withResolvers<Outcome>();
+  const env = {
+    ...process.env,
+    EVENTSTORE_URL: on.eventStore.url,
+    DATABASE_URL: on.database.url,
+    DATA_DIR: directory,
+    ENCRYPTION_MASTER_KEY: masterKey,
+    ...settings,
+  };
+  const child = execFile(process.execPath, ["src/audit.ts", ...args], { env }, (error, out, err) =>
+    outcome.resolve({ code: Number(error?.code ?? 0), out, err }),
+  );
+  return { child, outcome: outcome.promise };
+};
+const audit = (...args: readonly string[]): Promise<Outcome> => started(args).outcome;
+
+const fileOf = async (text: string): Promise<string> => {
+  const file = join(directory, `${randomUUID()}.ndjson`);
+  await writeFile(file, text);
+  return file;
+};
+const verified = async (given: readonly string[], ...options: string[]): Promise<Outcome> =>
+  audit("verify", await fileOf(`${given.join("\n")}\n`), ...options);
+const exported = async (id: string): Promise<string> => {
+  const file = join(directory, `${randomUUID()}.ndjson`);
+  expect(await audit("export", "--workspace", id, "--to", file)).toMatchObject({ code: 0 });
+  return file;
+};
+
+/** The event at this revision with one thing changed. */
+const changed = (revision: number, from: string | RegExp, to: string): string[] => {
+  const line = (lines[revision] ?? "").replace(from, to);
+  if (line === lines[revision]) throw new Error("nothing was changed");
+  return lines.with(revision, line);
+};
+
+const notSealed = "Seals were not checked, since no --key is given";
+
+describe("npm run audit -- verify", () => {
+  test("finds an untouched ledger intact, adds up its balance, and says that a key was not given", async () => {
+    const { code, out } = await verified(lines);
+    expect(lines).toHaveLength(5);
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(
+        new RegExp(`^5 events of ${workspace}, chain intact, balance 40 credits\\.\n${notSealed}: .*cut off.*\n$`),
+      ),
+    ]);
+  });
+
+  test.each<[string, () => string[], number]>([
+    ["an amount was changed", () => changed(3, '"amount":20', '"amount":21'), 3],
+    ["a byte of a description was changed", () => changed(2, "Søk", "Sök"), 2],
+    ["an amount became what no amount is", () => changed(3, '"amount":20', '"amount":"much"'), 3],
+    ["a type became unknown", () => changed(4, "CreditsDebited", "CreditsStolen"), 4],
+    ["a field was added", () => changed(3, '"data":{', '"data":{"note":"",'), 3],
+    ["somebody else is said to have done it", () => changed(3, '"kind":"user"', '"kind":"system"'), 3],
+    ["it is said to have happened in another year", () => changed(3, /"occurredAt":"\d{4}/, '"occurredAt":"1999'), 3],
+    ["an event was dropped", () => lines.toSpliced(2, 1), 2],
+    ["the first event was dropped", () => lines.slice(1), 0],
+  ])("reports where the chain is broken when %s", async (_, tamper, brokenAt) => {
+    const { code, out, err } = await verified(tamper());
+    expect([code, out, err]).toEqual([1, `The chain is broken at revision ${brokenAt}.\n`, ""]);
+  });
+
+  test("reads from standard input when the file is called -", async () => {
+    const { child, outcome } = started(["verify", "-"]);
+    child.stdin?.end(lines.join("\n"));
+    expect(await outcome).toMatchObject({ code: 0, out: expect.stringContaining("chain intact") });
+  });
+
+  test("takes lines that end as those of Windows do", async () => {
+    expect(await verified(lines.map((line) => `${line}\r`))).toMatchObject({ code: 0 });
+  });
+
+  test("does not call an empty file intact", async () => {
+    expect(await verified([])).toMatchObject({ code: 1, out: "There are no events in it.\n" });
+  });
+
+  test("says which line is no event of a ledger", async () => {
+    const nonsense = ["{", "[]", "5", '{"revision":"1"}', '{"seal":{}}'];
+    for (const line of nonsense)
+      expect(await verified(lines.with(4, line))).toEqual({
+        code: 1,
+        out: "Line 5 is no event of a ledger, and no seal of one.\n",
+        err: "",
+      });
+  });
+
+  test("finds an event without a place in its ledger, although its characters are no text", async () => {
+    const half = changed(4, "Enrich", "\\ud800");
+    expect(await verified(half)).toMatchObject({ code: 1, out: "The chain is broken at revision 4.\n" });
+  });
+
+  test("says that a file, or a key, cannot be read", async () => {
+    const nowhere = join(directory, "nowhere.ndjson");
+    const file = await fileOf(`${lines.join("\n")}\n`);
+    for (const args of [
+      ["verify", nowhere],
+      ["verify", file, "--key", nowhere],
+    ]) {
+      const { code, out, err } = await audit(...args);
+      expect([code, out]).toEqual([2, ""]);
+      expect(err).toMatch(/^.*nowhere\.ndjson cannot be read: .*\n$/);
+    }
+    expect(await audit("verify", file, "--key", file)).toMatchObject({ code: 2, err: expect.stringContaining("JWK") });
+  });
+});
+
+describe("npm run audit -- export", () => {
+  test("seals a ledger, and its file is verified with the key that is printed, without any backend", async () => {
+    const key = await fileOf((await audit("key")).out);
+    const file = await exported(workspace);
+    const nothing = { EVENTSTORE_URL: "", DATABASE_URL: "", ENCRYPTION_MASTER_KEY: "", DATA_DIR: "/nowhere" };
+    for (const given of [key, (await readFile(key, "utf8")).trim()])
+      expect(await started(["verify", file, "--key", given], nothing).outcome).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/chain intact, balance 40 credits\.\n\d+ seals, all genuine/),
+      });
+    expect(
+      (await readFile(file, "utf8"))
+        .split("\n")
+        .slice(0, 5)
+        .map((line) => JSON.parse(line)),
+    ).toEqual(lines.map((line) => JSON.parse(line)).map(({ position: _, ...event }) => event));
+  });
+
+  test("does not seal again what is sealed already", async () => {
+    const first = await readFile(await exported(workspace), "utf8");
+    expect(await readFile(await exported(workspace), "utf8")).toBe(first);
+  });
+
+  test("exports with the seals there are when the master key is not at hand", async () => {
+    const args = ["export", "--workspace", lively];
+    const without = { ENCRYPTION_MASTER_KEY: Buffer.alloc(32, 8).toString("base64") };
+    const { code, out, err } = await started(args, without).outcome;
+    expect([code, err]).toEqual([0, expect.stringMatching(/not sealed anew.*master key/s)]);
+    const { out: key } = await audit("key");
+    expect(await verified(out.trim().split("\n"), "--key", key.trim())).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/seals/),
+    });
+  });
+
+  test("writes over no file, and exports no ledger that is not there", async () => {
+    const file = await fileOf("mine");
+    expect(await audit("export", "--workspace", workspace, "--to", file)).toMatchObject({ code: 2 });
+    expect(await readFile(file, "utf8")).toBe("mine");
+    expect(await audit("export", "--workspace", randomUUID())).toMatchObject({ code: 2, out: "" });
+  });
+});
+
+describe("npm run audit -- replay", () => {
+  const caughtUp = () =>
+    until(async () => {
+      const ledgers = "select from read_model.billing where workspace_id = $1 and credit_balance = 977";
+      return (await rowsOf(on, ledgers, [lively])).length === 1;
+    });
+  /** Changes rows by hand, and changes them back when the test is over. */
+  const byHand = async (change: string, back: string) => {
+    await rowsOf(on, change, [lively]);
+    onTestFinished(async () => void (await rowsOf(on, back, [lively])));
+  };
+  const replayed = () => audit("replay", "--workspace", lively);
+
+  test("finds the read models of all ledgers to be what these add up to", async () => {
+    await caughtUp();
+    for (const args of [[], ["all"], ["--workspace", "all"]])
+      expect(await audit("replay", ...args)).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/^\d+ ledgers, \d+ events: the read models are what they add up to\.\n$/),
+      });
+  });
+
+  test.each([
+    ["a balance", "billing", "credit_balance", "credit_balance + 5", "The ledger: posted is 982, and should be 977."],
+    ["what is held", "billing", "held", "held + 1", "The ledger: held is 8, and should be 7."],
+    ["a credit limit", "billing", "credit_limit", "credit_limit + 9", "The ledger: creditLimit is 9, and should be 0."],
+    [
+      "balances after debits",
+      "credit_transactions",
+      "balance_after",
+      "balance_after + 1",
+      "The balance after revision",
+    ],
+    ["amounts of transactions", "credit_transactions", "change", "change + 1", "change is -59, and should be -60."],
+    ["what is left of lots", "credit_lots", "remaining", "remaining + 3", "Lot 1: remaining is"],
+    ["how long lots last", "credit_lots", "expires_at", "now()", "Lot 2: expiresAt is"],
+    ["what was captured of holds", "credit_holds", "captured", "amount - captured", ": captured is"],
+    ["what has become of holds", "credit_holds", "status", "'released'", ": status is released, and should be"],
+    ["what was spent", "credit_budget_periods", "spent", "spent + 1", ": spent is 64, and should be 63."],
+    ["limits of budgets", "credit_budgets", "credit_limit", "credit_limit + 1", ": limit is 151, and should be 150."],
+  ])("names %s that somebody changed by hand", async (_, table, column, value, said) => {
+    await caughtUp();
+    const name = `read_model.${table}`;
+    await rowsOf(on, `create table kept as select * from ${name}`);
+    onTestFinished(async () => {
+      await rowsOf(on, `delete from ${name}`);
+      const [{ columns = "" } = {}] = await rowsOf<{ columns: string }>(
+        on,
+        `select string_agg(attname, ',') as columns from pg_attribute
+         where attrelid = '${name}'::regclass and attnum > 0 and attgenerated = ''`,
+      );
+      await rowsOf(on, `insert into ${name} (${columns}) select ${columns} from kept`);
+      await rowsOf(on, "drop table kept");
+    });
+    await rowsOf(on, `update ${name} set ${column} = ${value} where workspace_id = $1`, [lively]);
+    const { code, out } = await replayed();
+    expect([code, out]).toEqual([1, expect.stringContaining(said)]);
+    expect(out).toMatch(/differences\.\n$/);
+  });
+
+  test("names rows that are missing, and rows that nothing is known of", async () => {
+    await caughtUp();
+    await byHand(
+      "update read_model.credit_transactions set revision = 1000 where workspace_id = $1 and revision = 1",
+      "update read_model.credit_transactions set revision = 1 where workspace_id = $1 and revision = 1000",
+    );
+    await byHand(
+      "update read_model.credit_lots set lot = 9 where workspace_id = $1 and lot = 2",
+      "update read_model.credit_lots set lot = 2 where workspace_id = $1 and lot = 9",
+    );
+    const { code, out } = await replayed();
+    expect(code).toBe(1);
+    for (const said of ["revision 1 is missing", "row for revision 1000", "Lot 2 is missing", "Lot 9 is in no event"])
+      expect(out).toContain(said);
+  });
+});
+
+test.each([
+  [[]],
+  [["verify"]],
+  [["prove", "x"]],
+  [["verify", "--all", "x"]],
+  [["verify", "x", "y"]],
+  [["export"]],
+  [["export", "--workspace", "x"]],
+  [["replay", "x"]],
+  [["key", "--to", "x"]],
+])("%j is answered with how it is used", async (args) => {
+  const { code, err } = await audit(...args);
+  expect([code, err]).toEqual([2, expect.stringContaining("Usage: npm run audit -- ")]);
+});
