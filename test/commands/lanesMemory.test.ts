@@ -1,9 +1,6 @@
-import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { verifyChain } from "../../src/eventstore/chain.ts";
-import { keptCommands } from "../../src/platform/commandMemory.ts";
 import { query } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { FillPurse, TakeCoins } from "./purse.ts";
@@ -217,28 +214,4 @@ test("a process that serves many more ledgers than it may hold keeps no more of 
   const left = await Promise.all(purses.map((purseId) => coinsIn(many.handler, purseId)));
   expect(left).toEqual(purses.map((_, index) => index + 7));
   expect(many.handler.held().lanes).toBeLessThanOrEqual(lanesMax);
-});
-
-test("a ledger that could hand nothing over for long stopped the process: it does so in slices", async () => {
-  const query = vi.spyOn(pg.Client.prototype, "query");
-  onTestFinished(() => query.mockRestore());
-  const memory = keptCommands(backends.pool);
-  const commands = new Map(
-    Array.from({ length: 2_500 }, (_, index) => {
-      const revision = BigInt(index);
-      return [randomUUID(), { inputHash: "hash", firstRevision: revision, revision, position: revision }];
-    }),
-  );
-  const lastCommandId = [...commands.keys()].at(-1) ?? "";
-  const ledger = randomUUID();
-  const snapshot = { revision: 2_499n, position: 2_499n, state: {}, chain: "chain", lastCommandId };
-  await memory.keep(ledger, { version: 1, snapshot }, commands, undefined);
-
-  const longest = query.mock.calls.flatMap(([statement]: unknown[]) =>
-    typeof statement === "object" && statement !== null && "values" in statement && Array.isArray(statement.values)
-      ? statement.values.map((value: unknown) => (Array.isArray(value) ? value.length : 0))
-      : [],
-  );
-  expect(Math.max(...longest)).toBeLessThanOrEqual(500);
-  expect((await memory.recall(ledger, lastCommandId, [...commands.keys()]))?.size).toBe(2_500);
 });
