@@ -35,7 +35,6 @@ export const problem = ({ status, code, message, details }: Failure, requestId: 
 
 export const Empty = z.object({});
 export const Positioned = z.object({ position: z.string().describe("Commit position: send it as X-Event-Position") });
-export const Paging = z.object({ page: z.int(), limit: z.int(), total: z.int() });
 
 /** The schema of an answer, as OpenAPI shows it and as the serializer lets it out: no field more. */
 export const Success = (data: z.ZodType, meta: z.ZodObject) =>

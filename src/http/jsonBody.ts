@@ -22,6 +22,8 @@ export const acceptJsonBodies = (server: FastifyInstance): void => {
 
 const parseJson = (text: string): unknown => {
   const value = parsed(text);
+  // To the framework null is no body at all.
+  if (value === null) throw invalid([{ path: "", message: "Must be an object" }]);
   check(value);
   return value;
 };

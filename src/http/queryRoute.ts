@@ -2,25 +2,15 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Tenant, Transaction } from "../platform/postgres.ts";
 import type { Page, Paged } from "../projections/page.ts";
-import { Empty, Paging, Success, success } from "./envelope.ts";
+import { Empty, Success, success } from "./envelope.ts";
 import { resourceNotFound, sendFailure, validated } from "./errors.ts";
 import { QueryHeaders } from "./headers.ts";
 import { ndjson } from "./lines.ts";
+import { examplePaging, metaOf, pageFields, pagingOf, partOf, refuseBesideCursor } from "./page.ts";
 import type { Access, Caller, Ports } from "./ports.ts";
 import type { Asked, Described, Found } from "./read.ts";
 import type { Binding } from "./register.ts";
 import { paramNames } from "./route.ts";
-
-const PAGE_SIZE = 20;
-const PAGE_SIZE_MAX = 100;
-/** Far beyond any list, and far below where an offset would stop being exact. */
-const PAGE_MAX = 1_000_000;
-
-const pageFields = {
-  page: z.coerce.number().int().min(1).max(PAGE_MAX).default(1),
-  limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).default(PAGE_SIZE),
-};
-const PageQuery = z.object(pageFields);
 
 /** How long a read waits for the read models to show what its reader wrote. */
 const FRESH_TIMEOUT_MS = 2_000;
@@ -46,15 +36,16 @@ export const bindList = <A>(
   read: Described<A>,
   load: (read: Transaction, asked: Asked<string, Page>) => Promise<Paged<A>>,
 ): Binding => {
-  const paged = { ...read, query: { ...read.query, ...pageFields } };
-  const example = success([read.example.data], { page: 1, limit: PAGE_SIZE, total: 1 });
-  const shape = { status: 200, answer: Success(z.array(read.output), Paging), example };
-  return bindRead(path, paged, shape, async (request, reply, asked) => {
+  const query = { ...read.query, ...pageFields };
+  const example = success([read.example.data], examplePaging(query));
+  const shape = { status: 200, answer: Success(z.array(read.output), pagingOf(query)), example };
+  return bindRead(path, { ...read, query }, shape, async (request, reply, asked) => {
+    refuseBesideCursor(Object(request.query));
     if (!(await isFresh(ports, read, request, reply))) return reply;
-    const { page, limit } = PageQuery.parse(asked.query);
-    const part = { ...asked, query: { ...Object(asked.query), limit, offset: (page - 1) * limit } };
-    const { rows, total } = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, part));
-    return reply.send(success(rows, { page, limit, total }));
+    const given = Object(asked.query);
+    const part = { ...asked, query: { ...given, ...partOf(given) } };
+    const found = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, part));
+    return reply.send(success(found.rows, metaOf(given, query, found)));
   });
 };
 

@@ -13,12 +13,24 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 const Field = z.looseObject({
-  type: z.enum(["string", "integer", "boolean"]),
+  type: z.enum(["string", "integer", "boolean", "array", "object"]),
+  isNullable: z.boolean().default(false),
   maxLength: z.int().optional(),
+  format: z.string().optional(),
   enum: z.array(z.string()).optional(),
+  minimum: z.number().default(0),
   exclusiveMinimum: z.number().optional(),
 });
 type Field = z.output<typeof Field> & { route: Route; name: string; isRequired: boolean };
+
+const Union = z.object({ anyOf: z.array(z.looseObject({ type: z.string() })) });
+
+/** What may also be null is what it is besides; any other union here is one of objects. */
+const fieldIn = (schema: unknown): z.output<typeof Field> => {
+  const variants = Union.safeParse(schema).data?.anyOf.filter(({ type }) => type !== "null");
+  if (variants?.length === 1) return Field.parse({ ...variants[0], isNullable: true });
+  return Field.parse({ type: "object", ...Object(schema) });
+};
 
 const withBody = () => owned.routes.filter(({ body }) => body !== null);
 const commands = () => owned.routes.filter(({ method }) => method !== "GET");
@@ -26,7 +38,7 @@ const fields = (type?: string): Field[] =>
   withBody().flatMap((route) => {
     const { properties = {}, required = [] } = z.toJSONSchema(route.body ?? z.object(), { io: "input" });
     return Object.entries(properties)
-      .map(([name, field]) => ({ ...Field.parse(field), route, name, isRequired: required.includes(name) }))
+      .map(([name, field]) => ({ ...fieldIn(field), route, name, isRequired: required.includes(name) }))
       .filter((field) => type === undefined || field.type === type);
   });
 /** Signing out takes any text, and is what the other attempts must not be. */
@@ -81,9 +93,10 @@ describe("a body", () => {
       invalid,
     );
     await expectRefused(owned, withBody().map(asBody("null")), invalid);
+    const asked = new Set(fields().flatMap(({ route, isRequired }) => (isRequired ? [route] : [])));
     await expectRefused(
       owned,
-      withBody().map((route) => ({ route, wrong: "no body" })),
+      [...asked].map((route) => ({ route, wrong: "no body" })),
       invalid,
     );
   });
@@ -169,10 +182,14 @@ describe("a field", () => {
       string: ["null", "5", "true", "[]", "{}"],
       integer: ["null", '"5"', "true", "[]", "{}"],
       boolean: ["null", '"true"', "1", "[]", "{}"],
+      array: ["null", "5", '"text"', "true", "{}"],
+      object: ["null", "5", '"text"', "true", "[]", "{}"],
     };
     await expectRefused(
       owned,
-      fields().flatMap((field) => wrong[field.type].map((json) => inField(field, json))),
+      fields().flatMap((field) =>
+        wrong[field.type].filter((json) => !(field.isNullable && json === "null")).map((json) => inField(field, json)),
+      ),
       invalid,
     );
     const missing = fields()
@@ -186,7 +203,6 @@ describe("a field", () => {
 
   test("BILL-02 BILL-03 BILL-10: that is an amount is whole, from 1 (a threshold from 0) to 2^53 - 1", async () => {
     const amounts = [
-      "-1",
       "-9007199254740992",
       "1.5",
       "0.1",
@@ -200,6 +216,12 @@ describe("a field", () => {
     await expectRefused(
       owned,
       fields("integer").flatMap((field) => amounts.map((json) => inField(field, json))),
+      invalid,
+    );
+    await expectRefused(
+      owned,
+      // An adjustment alone may lead downwards.
+      fields("integer").flatMap((field) => (field.minimum < 0 ? [] : [inField(field, "-1")])),
       invalid,
     );
     await expectRefused(
@@ -240,7 +262,8 @@ describe("a field", () => {
 
   test("FND-10: that is too long is refused, and every text has a longest length", async () => {
     const bounded = fields("string");
-    expect(bounded.filter(({ maxLength, enum: words }) => maxLength === undefined && words === undefined)).toEqual([]);
+    const isBounded = ({ maxLength, format, enum: words }: Field) => (maxLength ?? format ?? words) !== undefined;
+    expect(bounded.filter((field) => !isBounded(field))).toEqual([]);
     const lengths = bounded.flatMap((field) =>
       [(field.maxLength ?? 0) + 1, 900_000].map((length) => inField(field, `"${"x".repeat(length)}"`)),
     );

@@ -162,7 +162,7 @@ describe("a command over HTTP", () => {
     expect(await pathsOf(await greet({ text: "a\0b" }))).toEqual([""]);
     expect(await pathsOf(await greet(`{"text":${"[".repeat(500_000)}${"]".repeat(500_000)}}`))).toEqual([""]);
     expect(await pathsOf(await greet([]))).toEqual([""]);
-    expect(await pathsOf(await greet("null"))).toEqual(["text"]);
+    expect(await pathsOf(await greet("null"))).toEqual([""]);
     expect(await pathsOf(await greet(""))).toEqual(["text"]);
     expect(await pathsOf(await greet({ text: "Hi" }, {}, "no-uuid"))).toEqual(["workspaceId"]);
     expect(await pathsOf(await greet({ text: "Hi" }, { "idempotency-key": "x".repeat(256) }))).toEqual([

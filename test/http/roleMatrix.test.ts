@@ -60,20 +60,32 @@ const signInAs = async (who: keyof typeof cast): Promise<{ accessToken: string; 
 const as = async (who: Caller | "target"): Promise<{ token?: string }> =>
   who === "nobody" ? {} : { token: (await signInAs(who)).accessToken };
 
-type Scene = { workspaceId: string; userId: string; credentialId: string };
+type Scene = Readonly<
+  Record<
+    "workspaceId" | "otherWorkspaceId" | "userId" | "credentialId" | "transactionId" | "holdId" | "budgetId",
+    string
+  >
+>;
 
-/** A workspace with everybody in their place, a member to do things to, credits and a credential. */
+/** A workspace with everybody in their place, a member to do things to, and something of everything there can be. */
 const sceneIn = async (): Promise<Scene> => {
   const founder = await as("organizationAdmin");
-  const workspaceId = await newWorkspace(api, { ...cast.organizationAdmin, accessToken: founder.token ?? "" }, 100);
+  const founding = { ...cast.organizationAdmin, accessToken: founder.token ?? "" };
+  const [workspaceId, otherWorkspaceId] = [await newWorkspace(api, founding, 1_000), await newWorkspace(api, founding)];
   const path = `/workspaces/${workspaceId}`;
-  for (const role of workspaceRoles)
-    expectStatus(201, await api.post(`${path}/members`, invitationOf(role, role), founder));
-  expectStatus(201, await api.post(`${path}/members`, invitationOf("target", "viewer"), founder));
-  const secret = { providerName: "openai", key: "sk-0123456789" };
-  const { id: credentialId } = expectStatus(201, await api.post(`${path}/credentials`, secret, founder));
+  const made = async (what: string, body: object) =>
+    expectStatus(201, await api.post(`${path}/${what}`, body, founder));
+  for (const role of workspaceRoles) await made("members", invitationOf(role, role));
+  await made("members", invitationOf("target", "viewer"));
+  const other = `/workspaces/${otherWorkspaceId}/members`;
+  expectStatus(201, await api.post(other, invitationOf("owner", "owner"), founder));
+  const { id: credentialId } = await made("credentials", { providerName: "openai", key: "sk-0123456789" });
+  const { transaction } = await made("billing/debits", { amount: 10, description: "Enrich" });
+  const { hold } = await made("billing/holds", { amount: 100, description: "Run" });
+  const { budget } = await made("billing/budgets", { scope: { kind: "workspace" }, limit: 5_000, period: "month" });
   expectStatus(200, await api.delete(`${path}/members/${cast.organizationAdmin.id}`, founder));
-  return { workspaceId, userId: cast.target.id, credentialId };
+  const ids = { workspaceId, otherWorkspaceId, userId: cast.target.id, credentialId };
+  return { ...ids, transactionId: transaction.id, holdId: hold.id, budgetId: budget.id };
 };
 
 /** The route's example, sent where and about what there is. */
@@ -82,7 +94,7 @@ const call = async (route: Route, caller: Caller, scene: Scene): Promise<Answer>
   const path = route.path.slice(API_PREFIX.length).replaceAll(/:(\w+)/g, (_, name: string) => ids[name] ?? name);
   const tokens = await signInAs(caller === "nobody" ? "target" : caller);
   const options = caller === "nobody" ? {} : { token: tokens.accessToken };
-  const body = { ...route.example.body, ...ownBody(route.name, tokens.refreshToken) };
+  const body = { ...route.example.body, ...ownBody(route.name, scene, tokens.refreshToken) };
   const isRead = route.method === "GET";
   const before = await headOfStore();
   const answer = await {
@@ -104,13 +116,14 @@ const call = async (route: Route, caller: Caller, scene: Scene): Promise<Answer>
 };
 
 /** What an example cannot know: who there is. */
-const ownBody = (operation: string, refreshToken: string): Readonly<Record<string, unknown>> => {
+const ownBody = (operation: string, scene: Scene, refreshToken: string): Readonly<Record<string, unknown>> => {
   const { email, password } = cast.target;
   const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     Register: { email: `${randomUUID()}@example.com` },
     Login: { email, password },
     RefreshTokens: { refreshToken },
     Logout: { refreshToken },
+    TransferCredits: { toWorkspaceId: scene.otherWorkspaceId },
   };
   return bodies[operation] ?? {};
 };

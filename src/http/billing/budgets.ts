@@ -1,9 +1,18 @@
-import { RemoveBudget, SetBudget } from "../../commands/credits/budgets.ts";
+import { z } from "zod";
+import { Budget, RemoveBudget, SetBudget } from "../../commands/credits/budgets.ts";
+import { billing } from "../../projections/billing.ts";
+import { budgetsOf } from "../../projections/ledger/budgetsOf.ts";
 import type { App } from "../binder.ts";
 import { exampleIds } from "../examples.ts";
+import { paged } from "../page.ts";
 import { inWorkspace, left } from "./ledgerExample.ts";
 
 const CreateBudget = { ...SetBudget, name: "CreateBudget" };
+
+const SpentBudget = Budget.extend({
+  periodStart: z.iso.datetime(),
+  spent: z.int().nonnegative().describe("In this period, with what open holds reserve"),
+});
 
 const ofBudget = { ...inWorkspace, budgetId: exampleIds.budget };
 const terms = { limit: 300, period: "month" } as const;
@@ -11,7 +20,7 @@ const scope = { kind: "member", id: exampleIds.member } as const;
 const budget = { id: exampleIds.budget, scope, ...terms, alertsAt: [80, 100] };
 
 /** How much may be spent in a period: by everybody, by one member or by one API key. */
-export const budgetRoutes = (app: App): void => {
+export const budgetRoutes = (app: App, now: () => string): void => {
   app.command("POST", "/workspaces/:workspaceId/billing/budgets", CreateBudget, {
     status: 201,
     fresh: "budgetId",
@@ -29,5 +38,13 @@ export const budgetRoutes = (app: App): void => {
   app.command("DELETE", "/workspaces/:workspaceId/billing/budgets/:budgetId", RemoveBudget, {
     dryRun: true,
     example: { params: ofBudget, data: left(990) },
+  });
+  app.list("/workspaces/:workspaceId/billing/budgets", {
+    name: "ListBudgets",
+    permission: "billing:read",
+    from: [billing],
+    output: SpentBudget,
+    example: { params: inWorkspace, data: { ...budget, periodStart: "2026-11-01T00:00:00.000Z", spent: 80 } },
+    load: async (read, { params, query }) => paged(await budgetsOf(read, params.workspaceId, now()), query),
   });
 };

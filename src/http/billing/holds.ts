@@ -1,13 +1,25 @@
-import { CaptureHold, PlaceHold, ReleaseHold } from "../../commands/credits/holds.ts";
+import { z } from "zod";
+import { CaptureHold, Hold, PlaceHold, ReleaseHold } from "../../commands/credits/holds.ts";
+import { billing } from "../../projections/billing.ts";
+import { holdOf, holdsOf } from "../../projections/ledger/holdsOf.ts";
 import type { App } from "../binder.ts";
-import { exampleIds } from "../examples.ts";
+import { exampleIds, exampleTime } from "../examples.ts";
 import { debit, hold, inWorkspace, left } from "./ledgerExample.ts";
+
+const Status = z.enum(["open", "captured", "released", "expired"]);
+const FollowedHold = Hold.extend({
+  status: Status,
+  captured: z.int().nonnegative(),
+  placedBy: z.object({ kind: z.string(), id: z.string().nullable() }),
+  placedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().nullable(),
+});
 
 const ofHold = { ...inWorkspace, holdId: hold.id };
 const { description, referenceId, category } = hold;
 
 /** How credits are reserved before it is known how many of them a job takes. */
-export const holdRoutes = (app: App): void => {
+export const holdRoutes = (app: App, now: () => string): void => {
   app.command("POST", "/workspaces/:workspaceId/billing/holds", PlaceHold, {
     status: 201,
     fresh: "holdId",
@@ -32,5 +44,25 @@ export const holdRoutes = (app: App): void => {
   app.command("POST", "/workspaces/:workspaceId/billing/holds/:holdId/release", ReleaseHold, {
     dryRun: true,
     example: { params: ofHold, data: { released: 100, ...left(994) } },
+  });
+
+  const placedBy = { kind: "user", id: exampleIds.member };
+  const followed = { ...hold, status: "open", captured: 0, placedBy, placedAt: exampleTime, endedAt: null } as const;
+  app.list("/workspaces/:workspaceId/billing/holds", {
+    name: "ListHolds",
+    permission: "billing:read",
+    from: [billing],
+    output: FollowedHold,
+    query: { status: Status.default("open") },
+    example: { params: inWorkspace, query: { status: "open" }, data: followed },
+    load: (read, { params, query }) => holdsOf(read, params.workspaceId, { ...query, now: now() }),
+  });
+  app.query("/workspaces/:workspaceId/billing/holds/:holdId", {
+    name: "GetHold",
+    permission: "billing:read",
+    from: [billing],
+    output: FollowedHold,
+    example: { params: ofHold, data: followed },
+    load: async (read, { params }) => (await holdOf(read, params.workspaceId, params.holdId, now())) ?? null,
   });
 };

@@ -3,10 +3,13 @@ import type { App } from "../binder.ts";
 import { budgetRoutes } from "./budgets.ts";
 import { creditRoutes } from "./credits.ts";
 import { type DebitOperations, debitRoutes } from "./debits.ts";
+import { historyRoutes } from "./history.ts";
 import { holdRoutes } from "./holds.ts";
+import { lotRoutes } from "./lots.ts";
 import { type ProofOperations, proofRoutes } from "./proofs.ts";
 import { settingRoutes } from "./settings.ts";
 import { standingRoutes } from "./standing.ts";
+import { transactionRoutes } from "./transactions.ts";
 import { transferRoutes } from "./transfers.ts";
 
 type BillingOperations = DebitOperations & ProofOperations & { transfer: ReturnType<typeof transfer> };
@@ -16,8 +19,11 @@ export const billingRoutes = (app: App, now: () => string, operations: BillingOp
   settingRoutes(app);
   creditRoutes(app);
   debitRoutes(app, operations);
-  holdRoutes(app);
+  transactionRoutes(app);
+  holdRoutes(app, now);
   transferRoutes(app, operations.transfer);
-  budgetRoutes(app);
+  budgetRoutes(app, now);
+  lotRoutes(app, now);
+  historyRoutes(app, now);
   proofRoutes(app, operations);
 };

@@ -51,7 +51,13 @@ export type UsageRow = {
   refunded: number;
 };
 
-type Stored = Omit<UsageRow, "member"> & { memberKind: string | null; memberId: string | null; total: number };
+/** Beyond the last row there is one of nulls, which says how many there are. */
+type Stored = Omit<UsageRow, "member" | "debits"> & {
+  debits: number | null;
+  memberKind: string | null;
+  memberId: string | null;
+  total: number;
+};
 
 /** Days from `from` to `to`, both included (YYYY-MM-DD, UTC). By day: the newest first; otherwise who spent most. */
 export const usageOf = async (
@@ -72,21 +78,26 @@ export const usageOf = async (
               on d.workspace_id = r.workspace_id and d.revision = r.debit_revision and d.id = r.debit_id
           where r.workspace_id = ${workspaceId} and r.debit_id is not null
             and r.created_at >= ${from}::date::timestamptz and r.created_at < (${to}::date + 1)::timestamptz
+        ), grouped as (
+          select case when ${groupBy} = 'day' then day::text end as day,
+            case when ${groupBy} = 'category' then nullif(category, '') end as category,
+            case when ${groupBy} = 'member' then member_kind end as "memberKind",
+            case when ${groupBy} = 'member' then nullif(member_id, '') end as "memberId",
+            sum(debits)::bigint as debits, sum(spent)::bigint as spent, sum(refunded)::bigint as refunded
+          from used group by 1, 2, 3, 4
         )
-        select case when ${groupBy} = 'day' then day::text end as day,
-          case when ${groupBy} = 'category' then nullif(category, '') end as category,
-          case when ${groupBy} = 'member' then member_kind end as "memberKind",
-          case when ${groupBy} = 'member' then nullif(member_id, '') end as "memberId",
-          sum(debits)::bigint as debits, sum(spent)::bigint as spent, sum(refunded)::bigint as refunded,
-          count(*) over () as total
-        from used group by 1, 2, 3, 4
-        order by 1 desc, spent desc, 2, 3, 4 limit ${limit} offset ${offset}`,
+        select listed.*, counted.total
+        from (select count(*) as total from grouped) as counted
+          left join lateral (
+            select * from grouped order by 1 desc, spent desc, 2, 3, 4 limit ${limit} offset ${offset}
+          ) as listed on true`,
   );
   return {
-    rows: rows.map(({ memberKind, memberId, total: _, ...row }) => ({
-      ...row,
-      member: memberKind === null ? null : { kind: memberKind, id: memberId },
-    })),
+    rows: rows.flatMap(({ debits, memberKind, memberId, total: _, ...row }) =>
+      debits === null
+        ? []
+        : [{ ...row, debits, member: memberKind === null ? null : { kind: memberKind, id: memberId } }],
+    ),
     total: rows[0]?.total ?? 0,
   };
 };
