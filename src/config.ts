@@ -82,6 +82,7 @@ const Environment = z.object({
   RATE_LIMIT_AUTH_MAX: integer(0, 1_000_000).default(5),
   BODY_LIMIT_BYTES: integer(1_024, 104_857_600).default(1_048_576),
   TRUST_PROXY: TrustProxy.default(false),
+  SEAL_INTERVAL: duration.pipe(z.number().max(604_800, "must be at most 7d")).default(3_600),
   PAYMENT_PROVIDER: z.enum(["invoice", "http"], "must be invoice or http").default("invoice"),
   PAYMENT_URL: PaymentUrl.optional(),
   PAYMENT_SECRET: z.string().min(32, "must have at least 32 characters").optional(),

@@ -9,10 +9,13 @@ import { createLog } from "./platform/log.ts";
 import { configuredPayments } from "./platform/payments/configuredPayments.ts";
 import { projections } from "./projections/all.ts";
 import { dueLedgers } from "./projections/ledger/dueLedgers.ts";
+import { unsealedLedgers } from "./projections/ledgerSeals.ts";
 import { type ProjectionRunner, runProjections } from "./projections/runner.ts";
 import { reactionsWith } from "./reactions/all.ts";
+import { sealLedgers } from "./reactions/ledgerSealing.ts";
 import { keepLedgersUp } from "./reactions/ledgerUpkeep.ts";
 import { type ReactionRunner, runReactions } from "./reactions/runner.ts";
+import { installedSealKey, sealingWith } from "./sealing.ts";
 import { writeSide } from "./writeSide.ts";
 
 /** Whether they get on at all; how far behind they are is asked in the same way in every process (`readiness`). */
@@ -35,10 +38,8 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
   const faults: (() => string | undefined)[] = [];
   if (config.ROLES.includes("reactions")) {
     const { masterKey } = backends;
-    const handler = writeSide(
-      { config, store, codec, pool: poolAs("everfold_api", { config, backends, log }, stack), masterKey, log },
-      stack,
-    );
+    const api = poolAs("everfold_api", { config, backends, log }, stack);
+    const handler = writeSide({ config, store, codec, pool: api, masterKey, log }, stack);
     const now = () => new Date().toISOString();
     const reactions = reactionsWith({ vault, handler, payments: configuredPayments(config), now });
     const reacting = runReactions({ groups: store.groups, codec, log, reactions });
@@ -46,6 +47,13 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
     faults.push(() => reactionFault(reacting));
     const keeping = keepLedgersUp({ handler, dueLedgers: (at, limit) => dueLedgers(pool, at, limit), now, log });
     stack.defer(() => keeping.stop());
+    const sealing = sealLedgers({
+      openSealing: async () => sealingWith({ handler, store, key: await installedSealKey(api, masterKey) }),
+      unsealedLedgers: (page) => unsealedLedgers(pool, page),
+      intervalMs: config.SEAL_INTERVAL * 1_000,
+      ...{ now, log },
+    });
+    stack.defer(() => sealing.stop());
   }
   if (config.ROLES.includes("projections")) {
     const delayMs = config.PROJECTION_DELAY_MS;

@@ -1,5 +1,5 @@
 import { ledgerSeal, type Seal } from "../domain/credits/ledgerSeal.ts";
-import { query, type Transaction } from "../platform/postgres.ts";
+import { type Pool, query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
 import { type Page, type Paged, paged } from "./page.ts";
 import { insert, projection, table } from "./projection.ts";
@@ -58,13 +58,13 @@ export const sealsOf = async (read: Transaction, workspaceId: string, page: Page
 /** A ledger as the read models show it, with how much of it is sealed: -1 for nothing. */
 export type Unsealed = { workspaceId: string; revision: number; sealedRevision: number };
 
-/** Of all tenants, those that have gone on since their last seal, by their ids. */
+/** Of all tenants, as the projector sees them, those that have gone on since their last seal, by their ids. */
 export const unsealedLedgers = (
-  read: Transaction,
+  rows: Pool,
   { after, limit }: { after: string | null; limit: number },
 ): Promise<Unsealed[]> =>
   query(
-    read,
+    rows,
     sql`select b.workspace_id as "workspaceId", b.revision, coalesce(s.revision, -1)::bigint as "sealedRevision"
         from read_model.billing b
         left join lateral (

@@ -14,7 +14,7 @@ const pageLedgers = 500;
 type Unsealed = { workspaceId: string; sealedRevision: number };
 
 type Means = {
-  sealing: Sealing;
+  openSealing: () => Promise<Sealing>;
   /** Ledgers that have gone on since their last seal, as far as the read models know, by their ids. */
   unsealedLedgers: (page: { after: string | null; limit: number }) => Promise<readonly Unsealed[]>;
   intervalMs: number;
@@ -26,8 +26,8 @@ type Means = {
  * Seals from time to time all ledgers that have gone on. What is signed is read from the ledger itself, and what is
  * sealed already is not sealed again: several processes may do this, and a read model that is behind does no harm.
  */
-export const sealLedgers = ({ sealing, unsealedLedgers, intervalMs, now, log }: Means) => {
-  const sealWhenDue = async ({ workspaceId, sealedRevision }: Unsealed): Promise<void> => {
+export const sealLedgers = ({ openSealing, unsealedLedgers, intervalMs, now, log }: Means) => {
+  const sealWhenDue = async (sealing: Sealing, { workspaceId, sealedRevision }: Unsealed): Promise<void> => {
     const head = await sealing.headOf(workspaceId);
     if (!head) return;
     const at = now();
@@ -42,12 +42,13 @@ export const sealLedgers = ({ sealing, unsealedLedgers, intervalMs, now, log }: 
   };
 
   return repeating("ledger sealing", log, async (signal, onProgress) => {
+    const sealing = await openSealing();
     let after: string | null = null;
     do {
       const ledgers: readonly Unsealed[] = await unsealedLedgers({ after, limit: pageLedgers });
       for (const ledger of ledgers) {
         if (signal.aborted) return;
-        await sealWhenDue(ledger);
+        await sealWhenDue(sealing, ledger);
       }
       after = ledgers.length < pageLedgers ? null : (ledgers.at(-1)?.workspaceId ?? null);
     } while (after !== null);
