@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { BULK_DEBITS } from "../load/requests.ts";
 import { type Everfold, startSignedUp } from "../servers/everfold.ts";
 import type { Settings } from "../servers/everfoldProcess.ts";
-import { drive, openSide, type Side, type Stage, settle, throwIfAny } from "./stage.ts";
+import { drive, openSide, type Side, type Stage, throwIfAny } from "./stage.ts";
 
 const FILL_MAX_MS = 600_000;
 const FILLERS = 16;
@@ -23,7 +23,7 @@ export const openArchive = async (
   return { everfold, databaseUrl: url };
 };
 
-/** A wallet of so many debits, sent in bulk and projected. */
+/** A wallet of so many debits, sent in bulk. Whether all of them are stored is to be verified. */
 export const filledWallet = async (stage: Stage, { everfold }: Archive, debits: number): Promise<Side> => {
   const side = await openSide(everfold, 1);
   const measured = await drive(stage, side, {
@@ -33,8 +33,9 @@ export const filledWallet = async (stage: Stage, { everfold }: Archive, debits: 
     measuredMs: FILL_MAX_MS,
     requestsMax: Math.ceil(debits / BULK_DEBITS),
   });
-  await settle(side, measured);
-  const stored = side.acknowledged[0] ?? 0;
+  throwIfAny(measured.faults);
+  const [stored = 0] = measured.acknowledged;
+  side.acknowledged[0] = stored;
   throwIfAny(stored >= debits ? [] : [`only ${stored} of ${debits} debits were stored in ${FILL_MAX_MS} ms`]);
   return side;
 };

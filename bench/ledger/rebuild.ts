@@ -8,7 +8,7 @@ import type { Report } from "../figure.ts";
 import { environmentOf, root } from "../servers/everfoldProcess.ts";
 import { table, tenths, whole } from "../table.ts";
 import { filledWallet, openArchive } from "./archive.ts";
-import { type Stage, throwIfAny } from "./stage.ts";
+import { type Stage, throwIfAny, verify } from "./stage.ts";
 
 const GOAL_PER_SECOND = 20_000;
 const EVENTS = 300_000;
@@ -23,20 +23,22 @@ export const measureRebuild = async (stage: Stage): Promise<Report> => {
   const archive = await openArchive(stage, "rebuilt", stack);
   const debits = Math.round(EVENTS * stage.pace.share);
   stage.progress(`rebuild: ${whole(debits)} debits are stored and projected first`);
-  await filledWallet(stage, archive, debits);
+  await verify(await filledWallet(stage, archive, debits));
   const { connection } = await stage.database("rebuilt");
 
   const before = await digests(connection);
+  const exchanges = await exchangesOf(connection);
   const events = await eventsOf(connection);
   const names = ledgerProjections.map(({ name }) => name);
   stage.progress(`rebuild: ${names.join(", ")}`);
   const seconds = await timedRebuild(archive.everfold.directory, archive.databaseUrl, names);
   const after = await digests(connection);
-  throwIfAny(
-    ledgerTables
+  throwIfAny([
+    ...ledgerTables
       .filter((name) => before.get(name)?.digest !== after.get(name)?.digest)
       .map((name) => `read_model.${name} has other rows after its rebuild than before`),
-  );
+    ...((await exchangesOf(connection)) === exchanges + names.length ? [] : ["not all rows were exchanged once"]),
+  ]);
   const rate = events / seconds;
   const rows = [...after].map(([name, { rows }]) => [name, whole(rows)]);
   return {
@@ -68,6 +70,14 @@ const digests = async (connection: pg.Client): Promise<ReadonlyMap<string, Diges
   return found;
 };
 
+/** How often rows were exchanged for rebuilt ones. */
+const exchangesOf = async (connection: pg.Client): Promise<number> => {
+  const { rows } = await connection.query<{ exchanges: string }>(
+    "select sum(generation) as exchanges from runtime.checkpoints",
+  );
+  return Number(rows[0]?.exchanges);
+};
+
 /** What the read models of ledgers have gone through: revisions begin at 0. */
 const eventsOf = async (connection: pg.Client): Promise<number> => {
   const { rows } = await connection.query<{ events: string }>(
@@ -82,9 +92,11 @@ const timedRebuild = async (directory: string, databaseUrl: string, names: reado
   const child = spawn("npm", ["run", "--silent", "rebuild", "--", ...names], {
     cwd: root,
     env: environmentOf(directory, { DATABASE_URL: databaseUrl }),
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", "pipe"],
   });
-  const [code] = await once(child, "exit");
-  if (code !== 0) throw new Error(`npm run rebuild ended with ${code}`);
+  const words: Buffer[] = [];
+  child.stderr.on("data", (chunk: Buffer) => words.push(chunk));
+  const [code] = await once(child, "close");
+  if (code !== 0) throw new Error(`npm run rebuild ended with ${code}: ${Buffer.concat(words)}`);
   return (performance.now() - begun) / 1_000;
 };
