@@ -52,7 +52,7 @@ test("a dry run with a key that was used gives the first answer, or is refused f
   expect(await tryToTake(purseId, 5, context)).toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED" });
 });
 
-test("a dry run is decided in its place among the commands that wait, and those after it know nothing of it", async () => {
+test("a dry run is decided in its place among those that wait, and those after it know nothing of it", async () => {
   const purseId = await openPurse(here.handler, 10);
   const outcomes = await Promise.all([
     take(purseId, 4),

@@ -138,7 +138,7 @@ describe("an atomic group", () => {
     expect(appends(purseId)).toBe(1);
   });
 
-  test("writes nothing when one is refused: that one is told why, the others that they were not carried out", async () => {
+  test("writes nothing when one is refused: that one is told why, the others that it was for another", async () => {
     const purseId = await openPurse(here.handler, 10);
     const outcomes = await takeAll(purseId, [4, 7, 3], allOrNothing);
     expect(told(outcomes)).toEqual(["BULK_ABORTED", "TOO_FEW_COINS", "BULK_ABORTED"]);
@@ -155,7 +155,7 @@ describe("an atomic group", () => {
     expect(told(await takeAll(purseId, items, allOrNothing))).toEqual([6, 3]);
   });
 
-  test("counts what was carried out before as accepted, and says so even where the rest is not carried out", async () => {
+  test("counts what was carried out before as accepted, and says so even where the rest is not", async () => {
     const purseId = await openPurse(here.handler, 10);
     const done = { coins: 4, context: contextOf() };
     await takeAll(purseId, [done], eachAlone);

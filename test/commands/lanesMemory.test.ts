@@ -197,7 +197,7 @@ describe("what all ledgers hold together", () => {
   });
 });
 
-test("a process that serves many more ledgers than it may hold keeps no more of them, and each stays right", async () => {
+test("a process that serves more ledgers than it may hold keeps no more, and each stays right", async () => {
   const lanesMax = 20;
   const many = backends.process({ limits: { lanesMax, heldCommandsMax: 30, snapshotEvery: 3 } });
   const purses = await Promise.all(Array.from({ length: 200 }, (_, index) => openPurse(many.handler, index + 10)));

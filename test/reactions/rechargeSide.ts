@@ -19,7 +19,8 @@ export const rechargeSide = (urls: { eventStore: string; database: string }, sta
   const store = eventStoreDb({ url: urls.eventStore });
   stack.defer(() => store.close());
   const codec = eventCodec(keyVault({ pool, masterKey }));
-  const handler = writeSide({ store, codec, pool, masterKey, log }, stack);
+  const config = { LEDGERS_IN_MEMORY_MAX: 1_000, COMMANDS_IN_MEMORY_MAX: 10_000 };
+  const handler = writeSide({ config, store, codec, pool, masterKey, log }, stack);
   return { store, codec, handler };
 };
 type RechargeSide = ReturnType<typeof rechargeSide>;
