@@ -88,7 +88,7 @@ describe("however long a ledger is", () => {
     expect(readThen()).toBeLessThanOrEqual(eventsReadMax);
   });
 
-  test("BILL-11: its first keys are known by one look-up a batch, and by a load where tables were emptied", async () => {
+  test("BILL-11: its first keys are known by one look-up a batch, or by a load where tables are empty", async () => {
     const { purseId, contexts } = await longPurse(backends.process({ limits: neverKept }));
     const oldest = contexts.slice(0, 100);
     const items = oldest.map((context) => ({ input: { purseId, coins: 1 }, context }));
