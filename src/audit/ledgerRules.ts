@@ -12,7 +12,7 @@ export const breachOf = (before: CreditLedger, event: LedgerEvent, after: Credit
     return before.status === "open" ? "the ledger is opened again" : standing(event, after);
   if (before.status !== "open") return "the ledger is not open yet";
   return (
-    foreign(before, event) ?? movement(before, event, after) ?? unlikeItsObject(before, event) ?? standing(event, after)
+    foreign(before, event) ?? unlikeItsObject(before, event) ?? movement(before, event, after) ?? standing(event, after)
   );
 };
 
@@ -25,9 +25,9 @@ const foreign = (before: OpenCreditLedger, { data }: LedgerEvent): string | unde
 const standing = ({ data: { after: told } }: LedgerEvent, ledger: CreditLedger): string | undefined => {
   if (ledger.status !== "open") return "the ledger is not open yet";
   const { posted, held, available } = balanceOf(ledger);
+  if (available < 0) return `${-available} credits more are spent than were available`;
   if (told.posted !== posted || told.held !== held || told.available !== available)
     return `it leaves ${said({ posted, held, available })}, and says ${said(told)}`;
-  if (available < 0) return `${-available} credits more are spent than were available`;
   if (totalOf(ledger.lots) !== ledger.free) return "the lots do not add up to the balance";
   if (totalOf(ledger.holds) !== held || ledger.holds.some(({ amount, parts }) => totalOf(parts) !== amount))
     return "the holds do not add up to what is held";

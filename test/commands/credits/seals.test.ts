@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { SealLedger, sealLedger } from "../../../src/commands/credits/seals.ts";
+import { ledgerSeal } from "../../../src/domain/credits/ledgerSeal.ts";
+import { ledgerSeals } from "../../../src/projections/ledgerSeals.ts";
+import { facts, given, id } from "../../spec.ts";
+import { contextOf } from "../writeSide.ts";
+
+const seal = (revision: number, chain = "ab") => ({
+  workspaceId: id("wonderland"),
+  organizationId: id("acme"),
+  revision,
+  chain: chain.repeat(32),
+  sealedAt: facts.now,
+  keyId: "key-1",
+  signature: "A".repeat(86),
+});
+const sealed = (revision: number) => ({ type: "LedgerSealed", data: seal(revision) }) as const;
+
+test("where a ledger ends is sealed, and further on sealed again", () => {
+  given(ledgerSeal).when(SealLedger, seal(7)).then(sealed(7));
+  const { organizationId: _, ...answer } = seal(9);
+  const asked = given(ledgerSeal, sealed(7)).when(SealLedger, seal(9));
+  asked.then(sealed(9));
+  asked.thenAnswers(answer);
+});
+
+test("what is sealed already is not sealed again, and is answered with its seal", () => {
+  const again = { ...seal(7), signature: "B".repeat(86), sealedAt: "2026-04-01T09:00:00.000Z" };
+  const asked = given(ledgerSeal, sealed(7)).when(SealLedger, again);
+  asked.thenNothing();
+  const { organizationId: _, ...answer } = seal(7);
+  asked.thenAnswers(answer);
+});
+
+test("a ledger that ends before its last seal, or is another one there, is not sealed", () => {
+  given(ledgerSeal, sealed(7))
+    .when(SealLedger, seal(6))
+    .thenRefused("conflict", "LEDGER_BEHIND_SEAL", { revision: 6, sealed: 7 });
+  given(ledgerSeal, sealed(7))
+    .when(SealLedger, seal(7, "cd"))
+    .thenRefused("conflict", "LEDGER_UNLIKE_SEAL", { revision: 7 });
+});
+
+test("a ledger that is not there cannot be sealed", async () => {
+  const handle = () => Promise.reject(new Error("nothing is to be written"));
+  const sealing = { handler: { handle }, headOf: async () => undefined, sign: () => seal(0) };
+  expect(await sealLedger(sealing).execute({ workspaceId: id("nowhere") }, contextOf())).toMatchObject({
+    code: "RESOURCE_NOT_FOUND",
+  });
+});
+
+test("each seal is a row", () => {
+  const row = given(ledgerSeal, sealed(7), sealed(9)).projectedBy(ledgerSeals).rows("ledger_seals");
+  expect(row.map(({ revision, key_id, position }) => [revision, key_id, position])).toEqual([
+    [7, "key-1", 1000n],
+    [9, "key-1", 1001n],
+  ]);
+});
