@@ -1,7 +1,9 @@
+import { ledgerExport } from "./audit/export.ts";
 import { type Backends, poolAs, startBackends } from "./backends.ts";
 import { accessControl, type Permission, permissions } from "./commands/access.ts";
 import { bulkDebit } from "./commands/credits/bulk.ts";
 import { refund } from "./commands/credits/refunds.ts";
+import { sealLedger } from "./commands/credits/seals.ts";
 import { transfer } from "./commands/credits/transfers.ts";
 import type { Handler } from "./commands/handler.ts";
 import type { BlindIndex } from "./commands/organizations.ts";
@@ -35,10 +37,12 @@ import { openMasterKey } from "./platform/masterKey.ts";
 import { migrate } from "./platform/migrations.ts";
 import { passwords } from "./platform/passwords.ts";
 import { type Pool, readAsTenant } from "./platform/postgres.ts";
+import type { SealKey } from "./platform/sealKey.ts";
 import { openSigningKeys } from "./platform/signingKeys.ts";
 import { projections } from "./projections/all.ts";
 import { followProjected, ownWrites } from "./projections/positions.ts";
 import { type Readiness, readiness } from "./readiness.ts";
+import { installedSealKey, sealingWith } from "./sealing.ts";
 import { writeSide } from "./writeSide.ts";
 
 export type Everfold = {
@@ -125,6 +129,7 @@ const serve = async (
     audience: config.JWT_AUDIENCE,
     lifetimeS: config.JWT_ACCESS_EXPIRY,
   });
+  const sealKey = await installedSealKey(pool, backends.masterKey);
   const check = accessControl(handler);
   const now = () => new Date().toISOString();
   const { dependencies, untilReady } = readiness({ pool, store, followers, projected });
@@ -144,9 +149,9 @@ const serve = async (
       readAsTenant: (tenant, work) => readAsTenant(pool, tenant, work),
       now,
     },
-    jwks: () => tokens.jwks(),
+    keys: { jwks: () => tokens.jwks(), ledgerKeys: () => ({ keys: [sealKey.publicJwk] }) },
     dependencies,
-    features: features(within, tokens, now),
+    features: features(within, { tokens, sealKey, now }),
   });
   stack.defer(() => server.close());
   const url = await server.listen({ host: config.HOST, port: config.PORT });
@@ -156,8 +161,10 @@ const serve = async (
 /** Of so many users and workspaces the process knows what they wrote last. */
 const ownersRemembered = 100_000;
 
+type Served = { tokens: ReturnType<typeof accessTokens>; sealKey: SealKey; now: () => string };
+
 const features =
-  ({ config, backends, handler, store }: Within, tokens: ReturnType<typeof accessTokens>, now: () => string) =>
+  ({ config, backends, handler, store }: Within, { tokens, sealKey, now }: Served) =>
   (app: App): void => {
     const hashOf = keyedHash(deriveKey(backends.masterKey, "blind-index"));
     const blindIndex: BlindIndex = (purpose, value) => derivedId(hashOf(`${purpose}/${value}`));
@@ -190,6 +197,9 @@ const features =
         mayReceive: async ({ actor: { id: userId }, organizationId }, workspaceId) =>
           check("billing:admin", { userId: String(userId), organizationId: String(organizationId) }, workspaceId),
       }),
+      seal: sealLedger(sealingWith({ handler, store, key: sealKey })),
+      // Reading writes nothing: who wants the newest events sealed asks for that first.
+      ledgerExport: ledgerExport({ store, seal: async () => undefined }),
       ledgerEvents: async function* (workspaceId) {
         for await (const { stream, revision, position, ...event } of store.read(
           `${creditLedger.category}-${workspaceId}`,

@@ -50,18 +50,18 @@ export const createServer = async (options: {
   settings: HttpSettings;
   log: Log;
   ports: Ports;
-  jwks: Parameters<typeof systemRoutes>[3]["jwks"];
+  keys: Pick<Parameters<typeof systemRoutes>[3], "jwks" | "ledgerKeys">;
   dependencies: readonly Dependency[];
   features: (app: App) => void;
 }): Promise<HttpServer> => {
-  const { settings, log, ports, jwks, dependencies, features } = options;
+  const { settings, log, ports, keys, dependencies, features } = options;
   const server = bareServer(settings, log);
   const routes: Route[] = [];
   const { isDraining, close } = draining(server);
 
   documentRoutes(server, routes);
   await pipeline(server, settings);
-  systemRoutes(server, ports, routes, { dependencies, jwks, isDraining });
+  systemRoutes(server, ports, routes, { dependencies, ...keys, isDraining });
   features(createApp(server, ports, routes));
   await documentationRoutes(server);
   await server.ready();

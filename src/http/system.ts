@@ -31,6 +31,8 @@ type System = {
   /** True from the moment the process was asked to stop. */
   isDraining: () => boolean;
   jwks: () => JSONWebKeySet;
+  /** What the seals of ledgers are verified with. */
+  ledgerKeys: () => JSONWebKeySet;
 };
 
 /** What anybody may ask of the process itself; at the root as well, where orchestrators and verifiers look for it. */
@@ -67,17 +69,23 @@ export const systemRoutes = (server: FastifyInstance, ports: Ports, routes: Rout
       return sendFailure(request, reply, { status: 503, code: "NOT_READY", message, details: { dependencies } });
     },
   });
-  const exampleKeys = { keys: [{ kty: "RSA", kid: "Z0dQ…", alg: "RS256", use: "sig", n: "0vx7…", e: "AQAB" }] };
-  add("/.well-known/jwks.json", {
-    route: {
-      name: "GetSigningKeys",
-      contentType: "application/jwk-set+json",
-      answer: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }),
-      example: { data: exampleKeys, answer: exampleKeys },
-    },
-    handle: async (_, reply) =>
-      reply.type("application/jwk-set+json").header("cache-control", JWKS_CACHING).send(system.jwks()),
-  });
+  const addKeys = (path: string, name: string, example: Record<string, string>, keys: () => JSONWebKeySet): void => {
+    const data = { keys: [example] };
+    add(path, {
+      route: {
+        name,
+        contentType: "application/jwk-set+json",
+        answer: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }),
+        example: { data, answer: data },
+      },
+      handle: async (_, reply) =>
+        reply.type("application/jwk-set+json").header("cache-control", JWKS_CACHING).send(keys()),
+    });
+  };
+  const rsa = { kty: "RSA", kid: "Z0dQ…", alg: "RS256", use: "sig", n: "0vx7…", e: "AQAB" };
+  addKeys("/.well-known/jwks.json", "GetSigningKeys", rsa, system.jwks);
+  const ed25519 = { kty: "OKP", crv: "Ed25519", kid: "kPrK…", alg: "EdDSA", use: "sig", x: "11qY…" };
+  addKeys("/.well-known/ledger-keys.json", "GetLedgerKeys", ed25519, system.ledgerKeys);
 };
 
 /** Verifiers may keep the keys this long: a new key must be published that long before it signs. */

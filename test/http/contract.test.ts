@@ -109,6 +109,7 @@ describe("FND-16: every list", () => {
     }
     for (const threshold of [5, 2_000, 3_000, 4_000]) {
       expectStatus(200, await api.put(`${within}/billing/alerts`, { threshold }, asAda));
+      expectStatus(201, await api.post(`${within}/billing/seals`, {}, asAda));
     }
     const debits = Array.from({ length: debitsMade }, (_, index) => ({
       amount: 1,
@@ -135,6 +136,7 @@ describe("FND-16: every list", () => {
       "holds",
       "lots",
       "members",
+      "seals",
       "transactions",
       "usage",
       "workspaces",

@@ -178,7 +178,10 @@ export const serveGreetings = async (
     settings: { ...unlimited, ...settings },
     log: createLog("info", written),
     ports: { ...greetingPorts(), ...extra.ports },
-    jwks: () => ({ keys: [{ kty: "RSA", kid: "one", alg: "RS256", use: "sig", n: "AQAB", e: "AQAB" }] }),
+    keys: {
+      jwks: () => ({ keys: [{ kty: "RSA", kid: "one", alg: "RS256", use: "sig", n: "AQAB", e: "AQAB" }] }),
+      ledgerKeys: () => ({ keys: [{ kty: "OKP", kid: "two", alg: "EdDSA", use: "sig", crv: "Ed25519", x: "AQAB" }] }),
+    },
     dependencies: extra.dependencies ?? [{ name: "postgres", fault: async () => undefined }],
     features: extra.features ?? greetingRoutes,
   });

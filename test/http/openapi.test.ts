@@ -113,4 +113,12 @@ describe("the API's documentation", () => {
       expect(await answer.json()).toMatchObject({ keys: [{ kty: "RSA", kid: "one" }] });
     }
   });
+
+  it("publishes the key that ledgers are sealed with in the same manner", async () => {
+    for (const path of ["/.well-known/ledger-keys.json", "/api/v1/.well-known/ledger-keys.json"]) {
+      const answer = await fetch(`${served.url}${path}`);
+      expect(answer.headers.get("content-type")).toBe("application/jwk-set+json; charset=utf-8");
+      expect(await answer.json()).toMatchObject({ keys: [{ kty: "OKP", kid: "two" }] });
+    }
+  });
 });

@@ -153,6 +153,7 @@ test("AUTH-13: these routes are public, and no others", () => {
   const open = routes.filter(({ permission }) => permission === "public").map(({ name }) => name);
   expect(open.toSorted()).toEqual([
     "GetHealth",
+    "GetLedgerKeys",
     "GetReadiness",
     "GetSigningKeys",
     "Login",
