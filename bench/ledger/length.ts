@@ -4,7 +4,7 @@ import { type Report, times } from "../figure.ts";
 import { type Contender, call, creditsEach } from "../servers/contender.ts";
 import { median, table, tenths, whole } from "../table.ts";
 import { type Archive, filledWallet, openArchive } from "./archive.ts";
-import { type Side, type Stage, throwIfAny } from "./stage.ts";
+import { type Side, type Stage, throwIfAny, verify } from "./stage.ts";
 
 const SHORT_EVENTS = 1_000;
 const LONG_EVENTS = 1_000_000;
@@ -20,14 +20,15 @@ const Debited = z.object({ transaction: z.object({ balanceAfter: z.number() }) }
  */
 export const compareLengths = async (stage: Stage): Promise<Report> => {
   await using stack = new AsyncDisposableStack();
-  const archive = await openArchive(stage, "long", stack, { ROLES: "api" });
+  const archive = await openArchive(stage, "long", stack);
   const longEvents = Math.round(LONG_EVENTS * stage.pace.share);
-  stage.progress(`length: ${whole(longEvents)} debits are stored first`);
+  stage.progress(`length: ${whole(longEvents)} debits are stored and projected first`);
   const sides = {
     warmUp: await filledWallet(stage, archive, SHORT_EVENTS),
     short: await filledWallet(stage, archive, SHORT_EVENTS),
     long: await filledWallet(stage, archive, longEvents),
   };
+  for (const side of Object.values(sides)) await verify(side);
   const [short, long]: [number[], number[]] = [[], []];
   for (let start = 1; start <= STARTS; start += 1) {
     stage.progress(`length: cold start ${start} of ${STARTS}`);
@@ -65,9 +66,8 @@ const cold = ({ directory }: Stage, { everfold }: Archive, start: number): Promi
 
 const timedDebit = async (process: Contender, side: Side): Promise<number> => {
   const path = `/workspaces/${side.wallets[0]}/billing`;
-  // No read model follows here, so nothing is found. Who may do what in the workspace is then in memory all the same,
-  // and nothing of its ledger.
-  await call(process, "GET", path).catch(() => undefined);
+  // Who may do what in the workspace is then in memory, and nothing of its ledger.
+  await call(process, "GET", path);
   const begun = performance.now();
   const { data } = await call(process, "POST", `${path}/debits`, { amount: 1, description: "First" });
   const tookMs = performance.now() - begun;
