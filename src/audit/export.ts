@@ -9,15 +9,16 @@ type Options = {
 };
 
 /**
- * The lines of a ledger, for `verify`. A ledger that was sealed now goes as far as that: what is written meanwhile is
- * in the next export. Errors: `EventStoreUnavailable`.
+ * The lines of a ledger, for `verify`: its events as far as its last seal goes, and its seals. What comes behind is
+ * proven by nothing yet, and in the next export. A ledger without any seal is exported to its end.
+ *
+ * Errors: `EventStoreUnavailable`.
  */
 export const ledgerExport = ({ store, seal }: Options) =>
   async function* (workspaceId: string): AsyncGenerator<ExportedLine> {
-    const isSealed = (await seal(workspaceId)) !== undefined;
-    // Another process may have sealed still more since.
+    await seal(workspaceId);
     const last = await store.last(sealStream(workspaceId));
-    const eventsMax = isSealed && last ? Seal.parse(last.data).revision + 1 : undefined;
+    const eventsMax = last && Seal.parse(last.data).revision + 1;
     for await (const event of store.read(ledgerStream(workspaceId), 0n, eventsMax)) yield eventLine(event);
     if (!last) return;
     for await (const event of store.read(sealStream(workspaceId), 0n, Number(last.revision) + 1)) yield sealLine(event);
