@@ -25,12 +25,21 @@ export type Table<C extends Columns = Columns, K extends keyof C & string = keyo
   name: string;
   columns: C;
   key: readonly K[];
+  /** What a row begins with where nothing else is said. */
+  zeros: Readonly<Record<string, 0>>;
 };
 export const table = <const C extends Columns, const K extends keyof C & string>(
   name: string,
   columns: C,
   key: readonly K[],
-): Table<C, K> => ({ name, columns, key });
+): Table<C, K> => ({ name, columns, key, zeros: zerosOf(columns) });
+
+const zerosOf = (columns: Columns): Table["zeros"] =>
+  Object.fromEntries(
+    Object.entries(columns).flatMap(([column, type]) =>
+      type === "bigint" || type === "integer" ? [[column, 0] as const] : [],
+    ),
+  );
 
 type Row<C extends Columns> = { [N in keyof C]: Value<C[N]> };
 type Numeric<C extends Columns> = { [N in keyof C]: C[N] extends "bigint" | "integer" ? N : never }[keyof C];
@@ -94,8 +103,15 @@ export type Part<Data> = (data: Data, occurrence: Occurrence) => Change;
 /** One event's changes in several tables, each told apart from the others. */
 export const each =
   <Data>(...parts: readonly Part<NoInfer<Data>>[]): Part<Data> =>
-  (data, occurrence) =>
-    parts.flatMap((part) => part(data, occurrence));
+  (data, occurrence) => {
+    const changes: RowChange[] = [];
+    for (const part of parts) {
+      const change = part(data, occurrence);
+      if ("kind" in change) changes.push(change);
+      else changes.push(...change);
+    }
+    return changes;
+  };
 
 /** Every event of the aggregates must be named: written down, or `ignore`d in so many words. */
 type When<E extends { type: string; data: unknown }> = {
@@ -124,5 +140,6 @@ export const changesOf = (
   const change = when[type];
   if (!change) throw new Error(`the projection ${name} does not know the event ${type}`);
   // The codec has checked the data against the schema of this type, for which `projection` has typed the function.
-  return [change(data as never, occurrence)].flat();
+  const changes = change(data as never, occurrence);
+  return "kind" in changes ? [changes] : changes;
 };

@@ -2,7 +2,7 @@ import type { RowChange, Table } from "./projection.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type Draft = Record<string, unknown>;
-type Sums = Record<string, bigint>;
+type Sums = Record<string, number | bigint>;
 
 /**
  * All that many changes do to one table in the end: no row appears twice, except that a row in both `removals` and
@@ -19,13 +19,15 @@ export type TableChanges = {
   /** Whole rows; that one is there already is an error. */
   inserts: readonly Values[];
 };
-export type Update = { set: readonly string[]; add: readonly string[]; rows: readonly Values[] };
+export type ChangedRow = { key: Values; set: Values; add: Readonly<Sums> };
+export type Update = { set: readonly string[]; add: readonly string[]; rows: readonly ChangedRow[] };
 /** `absent[n]` is the whole row to begin where there is none to change as `rows[n]` says. */
 export type Merge = Update & { absent: readonly Values[] };
 
 /** What is known about a row after some of the changes: whether it was there before them matters only to Postgres. */
 type Pending = Inserted | Updated | { kind: "removed"; key: Values } | Either;
-type Inserted = { kind: "inserted"; row: Draft; isReplacement: boolean };
+/** The row is as it was given until it is written to: most are inserted and that is all. */
+type Inserted = { kind: "inserted"; row: Draft; isOwn: boolean; isReplacement: boolean };
 type Updated = { kind: "updated"; key: Values; set: Draft; add: Sums };
 /** Both at once: the row there is now if there was none before, and what became of it if there was. */
 type Either = { kind: "either"; absent: Inserted; present: Updated };
@@ -71,27 +73,22 @@ const afterwards = (before: Pending | undefined, change: RowChange): Pending => 
 const inserted = (before: Pending | undefined, { table, row }: RowChange & { kind: "insert" }): Inserted => {
   if (before?.kind === "inserted" || before?.kind === "either")
     throw new Error(`a row inserted twice into ${table.name}`);
-  return { kind: "inserted", row: { ...row }, isReplacement: before?.kind === "removed" };
+  return { kind: "inserted", row, isOwn: false, isReplacement: before?.kind === "removed" };
 };
 
 const accumulated = (before: Pending | undefined, change: RowChange & { kind: "accumulate" }): Pending => {
+  const { table, key, amounts, otherwise } = change;
   if (before?.kind === "inserted" || before?.kind === "either") {
-    addToColumns(before, change.amounts);
+    addToColumns(before, amounts);
     return before;
   }
-  const absent: Inserted = { kind: "inserted", row: begun(change), isReplacement: before?.kind === "removed" };
-  addToColumns(absent, change.amounts);
+  const row = { ...table.zeros, ...otherwise, ...key };
+  const absent: Inserted = { kind: "inserted", row, isOwn: true, isReplacement: before?.kind === "removed" };
+  addToColumns(absent, amounts);
   if (before?.kind === "removed") return absent;
-  const present: Updated = before ?? { kind: "updated", key: change.key, set: {}, add: {} };
-  addToColumns(present, change.amounts);
+  const present: Updated = before ?? { kind: "updated", key, set: {}, add: {} };
+  addToColumns(present, amounts);
   return { kind: "either", absent, present };
-};
-
-const begun = ({ table, key, otherwise }: RowChange & { kind: "accumulate" }): Draft => {
-  const row: Draft = { ...otherwise, ...key };
-  for (const [column, type] of Object.entries(table.columns))
-    if (row[column] === undefined && (type === "bigint" || type === "integer")) row[column] = 0;
-  return row;
 };
 
 type Open = Exclude<Pending, { kind: "removed" }>;
@@ -102,12 +99,12 @@ const setColumns = (pending: Open, values: Values): void => {
     setColumns(pending.present, values);
     return;
   }
-  const target = pending.kind === "inserted" ? pending.row : pending.set;
+  const target = pending.kind === "inserted" ? ownRow(pending) : pending.set;
   for (const column in values) {
     const value = values[column];
     if (value === undefined) continue;
     target[column] = value;
-    if (pending.kind === "updated") delete pending.add[column];
+    if (pending.kind === "updated" && column in pending.add) delete pending.add[column];
   }
 };
 
@@ -117,17 +114,25 @@ const addToColumns = (pending: Open, amounts: Readonly<Record<string, number | u
     addToColumns(pending.present, amounts);
     return;
   }
-  const known = pending.kind === "inserted" ? pending.row : pending.set;
+  const known = pending.kind === "inserted" ? ownRow(pending) : pending.set;
   for (const column in amounts) {
     const amount = amounts[column];
     if (amount === undefined) continue;
     if (column in known) known[column] = sum(known[column], amount);
-    else if (pending.kind === "updated") pending.add[column] = (pending.add[column] ?? 0n) + BigInt(amount);
+    else if (pending.kind === "updated") pending.add[column] = sum(pending.add[column] ?? 0, amount);
   }
 };
 
-/** Only columns that hold a number, and never null, can be added to. */
-const sum = (value: unknown, amount: number): bigint => BigInt(value as number | bigint) + BigInt(amount);
+const ownRow = (pending: Inserted): Draft => {
+  if (!pending.isOwn) Object.assign(pending, { row: { ...pending.row }, isOwn: true });
+  return pending.row;
+};
+
+/** Only columns that hold a number, and never null, can be added to. Numbers are exact as far as they go. */
+const sum = (value: unknown, amount: number): number | bigint => {
+  const total = typeof value === "number" ? value + amount : Number.NaN;
+  return Number.isSafeInteger(total) ? total : BigInt(value as number | bigint) + BigInt(amount);
+};
 
 const summary = (table: Table, rows: Iterable<Pending>): TableChanges => {
   const removals: Values[] = [];
@@ -143,36 +148,43 @@ const summary = (table: Table, rows: Iterable<Pending>): TableChanges => {
       if (pending.isReplacement) removals.push(pending.row);
     }
   }
-  const updates = groupsOf(updated, (each) => each).map(({ columns, members }) => updateOf(columns, members));
-  const merges = groupsOf(either, ({ present }) => present).map(({ columns, members }) => ({
-    ...updateOf(
-      columns,
-      members.map(({ present }) => present),
-    ),
-    absent: members.map(({ absent }) => absent.row),
-  }));
-  return { table, removals, updates: updates.filter(({ set, add }) => set.length + add.length > 0), merges, inserts };
+  const updates = groupsOf(updated, (each) => each).filter(({ set, add }) => set.length + add.length > 0);
+  const merges = groupsOf(either, ({ present }) => present);
+  return {
+    table,
+    removals,
+    updates: updates.map(({ members: rows, ...columns }) => ({ ...columns, rows })),
+    merges: merges.map(({ members, ...columns }) => ({
+      ...columns,
+      rows: members.map(({ present }) => present),
+      absent: members.map(({ absent }) => absent.row),
+    })),
+    inserts,
+  };
 };
 
-type ChangedColumns = { set: string[]; add: string[] };
-type Group<Member> = { columns: ChangedColumns; members: Member[] };
+type Group<Member> = { set: string[]; add: string[]; members: Member[] };
 
-/** By the columns set and added to, in one order. */
+/** By the columns set and added to. */
 const groupsOf = <Member>(all: readonly Member[], updatedIn: (member: Member) => Updated): Group<Member>[] => {
   const groups = new Map<string, Group<Member>>();
+  /** The same columns may come in any order, and mostly come in the same. */
+  const byOrder = new Map<string, Group<Member>>();
+  const groupFor = ({ set, add }: Updated): Group<Member> => {
+    const columns = { set: Object.keys(set).sort(), add: Object.keys(add).sort() };
+    const id = signature(columns.set, columns.add);
+    const group = groups.get(id) ?? { ...columns, members: [] };
+    groups.set(id, group);
+    return group;
+  };
   for (const member of all) {
     const updated = updatedIn(member);
-    const columns = { set: Object.keys(updated.set).sort(), add: Object.keys(updated.add).sort() };
-    const id = `${columns.set.join()}+${columns.add.join()}`;
-    const group = groups.get(id) ?? { columns, members: [] };
-    groups.set(id, group);
+    const order = signature(Object.keys(updated.set), Object.keys(updated.add));
+    const group = byOrder.get(order) ?? groupFor(updated);
+    byOrder.set(order, group);
     group.members.push(member);
   }
   return [...groups.values()];
 };
 
-const updateOf = ({ set, add }: ChangedColumns, members: readonly Updated[]): Update => ({
-  set,
-  add,
-  rows: members.map((member) => ({ ...member.key, ...member.set, ...member.add })),
-});
+const signature = (set: readonly string[], add: readonly string[]): string => `${set.join()}+${add.join()}`;

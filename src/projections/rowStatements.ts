@@ -1,6 +1,7 @@
-import { identifier, list, type Parameter, type Sql, sql } from "../platform/sql.ts";
+import { identifier, list, type Sql, sql } from "../platform/sql.ts";
+import { arrayText } from "./arrayText.ts";
 import type { Table } from "./projection.ts";
-import type { Merge, TableChanges, Update } from "./rowChanges.ts";
+import type { ChangedRow, Merge, TableChanges, Update } from "./rowChanges.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -18,18 +19,19 @@ export const statementsOf = (changes: readonly TableChanges[], schema: string): 
 
 const insertion = (name: Sql, table: Table, rows: readonly Values[]): Sql => {
   const columns = Object.keys(table.columns);
-  return sql`insert into ${name} (${names(columns)}) select * from unnest(${arrays(table, columns, rows)})`;
+  return sql`insert into ${name} (${names(columns)}) select * from unnest(${list(arrays(table, columns, rows))})`;
 };
 
 const removal = (name: Sql, table: Table, rows: readonly Values[]): Sql => sql`
-  delete from ${name} as present using unnest(${arrays(table, table.key, rows)}) as gone (${names(table.key)})
+  delete from ${name} as present using unnest(${list(arrays(table, table.key, rows))}) as gone (${names(table.key)})
   where (${names(table.key, "present")}) = (${names(table.key, "gone")})`;
 
-const updating = (name: Sql, table: Table, { set, add, rows }: Update): Sql => {
-  const columns = [...table.key, ...set, ...add];
+const updating = (name: Sql, table: Table, update: Update): Sql => {
+  const { set, add, rows } = update;
+  const keys = arrays(table, table.key, rows.map(keyIn));
   return sql`
-    update ${name} as present set ${assignments({ set, add }, (column) => identifier("next", column))}
-    from unnest(${arrays(table, columns, rows)}) as next (${names(columns)})
+    update ${name} as present set ${assignments(update, (column) => identifier("next", column))}
+    from unnest(${list([...keys, ...changedArrays(table, update)])}) as next (${names([...table.key, ...set, ...add])})
     where (${names(table.key, "present")}) = (${names(table.key, "next")})`;
 };
 
@@ -37,17 +39,15 @@ const updating = (name: Sql, table: Table, { set, add, rows }: Update): Sql => {
  * What a row begins with and what changes in one that is there are two things once it was set or added to as well, so
  * both go along; `on conflict` knows only the former. Nobody else writes these tables, which `merge` relies on.
  */
-const merging = (name: Sql, table: Table, { set, add, rows, absent }: Merge): Sql => {
+const merging = (name: Sql, table: Table, merge: Merge): Sql => {
+  const { set, add, absent } = merge;
   const columns = Object.keys(table.columns);
-  const changed = [...set, ...add];
-  const given = list([names(columns), ...changed.map(changeOf)]);
-  const values =
-    changed.length === 0
-      ? arrays(table, columns, absent)
-      : list([arrays(table, columns, absent), arrays(table, changed, rows)]);
-  const change = changed.length === 0 ? sql`do nothing` : sql`update set ${assignments({ set, add }, changeOf)}`;
+  const changed = [...set, ...add].map(changeOf);
+  const change = changed.length === 0 ? sql`do nothing` : sql`update set ${assignments(merge, changeOf)}`;
   return sql`
-    merge into ${name} as present using unnest(${values}) as next (${given})
+    merge into ${name} as present
+    using unnest(${list([...arrays(table, columns, absent), ...changedArrays(table, merge)])})
+      as next (${list([names(columns), ...changed])})
     on (${names(table.key, "present")}) = (${names(table.key, "next")})
     when matched then ${change}
     when not matched then insert (${names(columns)}) values (${names(columns, "next")})`;
@@ -55,7 +55,7 @@ const merging = (name: Sql, table: Table, { set, add, rows, absent }: Merge): Sq
 
 const changeOf = (column: string): Sql => identifier(`then_${column}`);
 
-const assignments = ({ set, add }: Pick<Update, "set" | "add">, next: (column: string) => Sql): Sql =>
+const assignments = ({ set, add }: Update, next: (column: string) => Sql): Sql =>
   list([
     ...set.map((column) => sql`${identifier(column)} = ${next(column)}`),
     ...add.map((column) => sql`${identifier(column)} = ${identifier("present", column)} + ${next(column)}`),
@@ -64,17 +64,24 @@ const assignments = ({ set, add }: Pick<Update, "set" | "add">, next: (column: s
 const names = (columns: readonly string[], of?: string): Sql =>
   list(columns.map((column) => (of === undefined ? identifier(column) : identifier(of, column))));
 
+const keyIn = ({ key }: ChangedRow): Values => key;
+const setIn = ({ set }: ChangedRow): Values => set;
+const addIn = ({ add }: ChangedRow): Values => add;
+
+const changedArrays = (table: Table, { set, add, rows }: Update): Sql[] => [
+  ...arrays(table, set, rows.map(setIn)),
+  ...arrays(table, add, rows.map(addIn)),
+];
+
 /** A typed array for each column: the types come from the table, because nulls and empty texts have none. */
-const arrays = (table: Table, columns: readonly string[], rows: readonly Values[]): Sql =>
-  list(
-    columns.map((column) => {
-      const type = table.columns[column];
-      if (type === undefined) throw new Error(`the table ${table.name} has no column ${column}`);
-      // The builders of row changes have typed the values by the table's columns.
-      const values = rows.map((row) => (row[column] ?? null) as Parameter);
-      return sql`${values}${arrayTypes[type]}`;
-    }),
-  );
+const arrays = (table: Table, columns: readonly string[], rows: readonly Values[]): Sql[] =>
+  columns.map((column) => {
+    const type = table.columns[column];
+    if (type === undefined) throw new Error(`the table ${table.name} has no column ${column}`);
+    return sql`${arrayText(rows, column, isText(type))}${arrayTypes[type]}`;
+  });
+
+const isText = (type: Table["columns"][string]): boolean => type.startsWith("text") || type.startsWith("jsonb");
 
 const arrayTypes: Readonly<Record<Table["columns"][string], Sql>> = {
   uuid: sql`::uuid[]`,
