@@ -19,13 +19,11 @@ class Unprojectable extends Error {
   override readonly name = "Unprojectable";
 }
 
-const categoryOf = (stream: string): string => stream.slice(0, stream.indexOf("-"));
-
 /** Does the event concern the projection at all, and has it not been applied yet? */
 export const wants = ({ projection, checkpoint }: Follower, { stream, type, position }: StoredEvent): boolean =>
   position > checkpoint.position &&
   projection.when[type] !== ignore &&
-  projection.of.some(({ category }) => category === categoryOf(stream));
+  projection.of.some(({ category }) => stream.startsWith(category) && stream[category.length] === "-");
 
 /** All events for all projections at once: one statement for each table and kind of change. */
 export const applyTogether = async (

@@ -4,46 +4,46 @@ import type { EventDefs, EventSource, Recorded } from "../kernel/decider.ts";
 import { Unavailable } from "../platform/unavailable.ts";
 
 export type Decoded = { event: StoredEvent } & ({ recorded: Recorded } | { failure: unknown });
-/** Rejects when a key cannot be fetched for now; an event that cannot be read at all resolves with its failure. */
-export type Decode = (event: StoredEvent) => Promise<Decoded>;
+/**
+ * Events that came in together: their keys are fetched with one question. Rejects when one cannot be fetched for now;
+ * an event that cannot be read at all comes with its failure.
+ */
+export type Decode = (events: readonly StoredEvent[]) => Promise<readonly Decoded[]>;
 
 /** For events that nobody will look into. */
-export const unread: Decode = (event) => Promise.resolve({ event, failure: "it was not decoded" });
+export const unread = (event: StoredEvent): Decoded => ({ event, failure: "it was not decoded" });
 
-type Asked = { event: StoredEvent; resolve: (decoded: Decoded) => void; reject: (error: unknown) => void };
-
-/** Events that come in together are decoded together: their keys are then fetched with one question. */
-export const decoding = (codec: Codec, sources: readonly EventSource[]): Decode => {
+/** Only those that are `wanted` are looked into. */
+export const decoding = (
+  codec: Codec,
+  sources: readonly EventSource[],
+  wanted: (event: StoredEvent) => boolean = () => true,
+): Decode => {
   const defs: EventDefs = Object.assign({}, ...sources.map(({ events }) => events));
-  let asked: Asked[] = [];
 
-  const decodeAll = async (batch: readonly Asked[]): Promise<void> => {
-    const recorded = await codec.decode(
-      defs,
-      batch.map(({ event }) => event),
-    );
-    recorded.forEach((each, index) => {
-      const { event, resolve } = batch[index] ?? {};
-      if (event) resolve?.({ event, recorded: each });
+  const decodeAll = async (events: readonly StoredEvent[]): Promise<Decoded[]> => {
+    const recorded = (await codec.decode(defs, events)).values();
+    return events.map((event) => {
+      const { value } = recorded.next();
+      return value ? { event, recorded: value } : unread(event);
     });
   };
 
-  const decodeOne = (one: Asked): Promise<void> =>
-    decodeAll([one]).catch((failure: unknown) => {
-      if (failure instanceof Unavailable) one.reject(failure);
-      else one.resolve({ event: one.event, failure });
+  const decodeOne = (event: StoredEvent): Promise<readonly Decoded[]> =>
+    decodeAll([event]).catch((failure: unknown) => {
+      if (failure instanceof Unavailable) throw failure;
+      return [{ event, failure }];
     });
 
-  const flush = async (): Promise<void> => {
-    const batch = asked;
-    asked = [];
-    // One event that cannot be read fails the call for all of them.
-    await decodeAll(batch).catch(() => Promise.all(batch.map(decodeOne)));
+  /** One event that cannot be read fails the call for all of them. */
+  const decodeEach = async (events: readonly StoredEvent[]): Promise<readonly Decoded[]> =>
+    (await Promise.all(events.map(decodeOne))).flat();
+
+  return async (events) => {
+    const asked = events.filter(wanted);
+    const decoded = await decodeAll(asked).catch(() => decodeEach(asked));
+    if (asked.length === events.length) return decoded;
+    const found = new Map(decoded.map((each) => [each.event, each]));
+    return events.map((event) => found.get(event) ?? unread(event));
   };
-
-  return (event) =>
-    new Promise((resolve, reject) => {
-      if (asked.length === 0) setImmediate(flush);
-      asked.push({ event, resolve, reject });
-    });
 };

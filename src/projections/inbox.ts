@@ -16,14 +16,15 @@ export type Inbox = {
   waiting(): { oldest: StoredEvent | undefined; events: number };
 };
 
-type Waiting = { event: StoredEvent; decoded: Promise<Decoded> };
+/** What came in at once, and is decoded at once. */
+type Arrival = { events: readonly StoredEvent[]; decoded: Promise<readonly Decoded[]> };
 
 /** So many events are fetched and decoded ahead of the batch that is being applied. */
-const AHEAD_MAX = 2_000;
+const AHEAD_MAX = 4_000;
 
 /** Takes events in and decodes each once while earlier ones are being applied. `take` throws what the source threw. */
 export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox => {
-  const queue: Waiting[] = [];
+  const queue = arrivals(decode);
   const arrival = notice();
   const room = notice();
   let passed = -1n;
@@ -34,11 +35,11 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
 
   const takeIn = async (): Promise<void> => {
     for await (const followed of source) {
-      if (followed.kind === "event") queue.push(waiting(followed.event, decode));
+      if (followed.kind === "event") queue.push(followed.event);
       else if (followed.kind === "passed") passed = followed.position;
       else isCaughtUp = true;
       arrival.give();
-      if (queue.length >= AHEAD_MAX) await room.until(() => queue.length < AHEAD_MAX);
+      if (queue.length() >= AHEAD_MAX) await room.until(() => queue.length() < AHEAD_MAX);
     }
   };
   takeIn()
@@ -51,7 +52,7 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
     });
 
   const isReady = (max: number, isTime: boolean): boolean =>
-    hasEnded || queue.length >= max || ((queue.length > 0 || passed > taken) && isTime);
+    hasEnded || queue.length() >= max || ((queue.length() > 0 || passed > taken) && isTime);
 
   /** One look at the clock decides both whether it is time and how long to wait: between two, the time could come. */
   const ready = async (max: number, notBefore: number): Promise<void> => {
@@ -65,26 +66,69 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
 
   return {
     isCaughtUp: () => isCaughtUp,
-    waiting: () => ({ oldest: queue[0]?.event, events: queue.length }),
+    waiting: () => ({ oldest: queue.oldest(), events: queue.length() }),
     take: async (max, notBefore = 0) => {
       await ready(max, notBefore);
       if (failure) throw failure.error;
-      if (hasEnded && queue.length === 0) return undefined;
-      const batch = queue.splice(0, max);
+      if (hasEnded && queue.length() === 0) return undefined;
+      const events = queue.take(max);
+      const isEmpty = queue.length() === 0;
+      const beyond = passed;
       room.give();
-      const last = batch.at(-1)?.event.position ?? passed;
-      taken = queue.length === 0 && passed > last ? passed : last;
-      const position = taken;
-      return { events: await Promise.all(batch.map(({ decoded }) => decoded)), position };
+      const decoded = (await Promise.all(events)).flat();
+      const last = decoded.at(-1)?.event.position ?? beyond;
+      taken = isEmpty && beyond > last ? beyond : last;
+      return { events: decoded, position: taken };
+    },
+  };
+};
+
+/** A queue into which events go one by one, and in which those wait together that came in together. */
+const arrivals = (decode: Decode) => {
+  const queue: Arrival[] = [];
+  let latest: StoredEvent[] = [];
+  let length = 0;
+
+  const close = (): void => {
+    if (latest.length === 0) return;
+    queue.push({ events: latest, decoded: awaitable(decode(latest)) });
+    latest = [];
+  };
+
+  return {
+    length: () => length,
+    oldest: () => queue[0]?.events[0] ?? latest[0],
+    push: (event: StoredEvent): void => {
+      if (latest.length === 0) setImmediate(close);
+      latest.push(event);
+      length += 1;
+    },
+    /** The first ones, at most `max`. */
+    take: (max: number): Promise<readonly Decoded[]>[] => {
+      close();
+      const taken: Promise<readonly Decoded[]>[] = [];
+      let room = max;
+      for (let first = queue.shift(); first; first = room > 0 ? queue.shift() : undefined) {
+        const { events, decoded } = first;
+        const count = Math.min(room, events.length);
+        room -= count;
+        if (count === events.length) taken.push(decoded);
+        else {
+          taken.push(decoded.then((all) => all.slice(0, count)));
+          const rest = awaitable(decoded.then((all) => all.slice(count)));
+          queue.unshift({ events: events.slice(count), decoded: rest });
+        }
+      }
+      length -= max - room;
+      return taken;
     },
   };
 };
 
 /** A rejection that waits in the queue for somebody to look at it must not end the process. */
-const waiting = (event: StoredEvent, decode: Decode): Waiting => {
-  const decoded = decode(event);
-  decoded.catch(() => undefined);
-  return { event, decoded };
+const awaitable = <T>(promise: Promise<T>): Promise<T> => {
+  promise.catch(() => undefined);
+  return promise;
 };
 
 /** Something to wait for, with room for one that waits: woken, and its timer cleared, only by what it waits for. */

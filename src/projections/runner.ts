@@ -10,7 +10,7 @@ import { type Pool, query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
 import { type Follower, wants } from "./application.ts";
 import { committer } from "./committer.ts";
-import { decoding, unread } from "./decoding.ts";
+import { decoding } from "./decoding.ts";
 import { type Batch, type Inbox, inbox } from "./inbox.ts";
 import { tellProjected } from "./positions.ts";
 import type { Projection } from "./projection.ts";
@@ -145,10 +145,8 @@ const applyLive = async (
   const followers = now.followers;
   const all = [...sources, ...projections.flatMap(({ of }) => of)];
   const categories = [...new Set(all.map(({ category }) => category))];
-  const decode = decoding(codec, all);
-  const box = inbox(store.follow({ after: lowest(followers), categories, signal }), (event) =>
-    followers.some((each) => wants(each, event)) ? decode(event) : unread(event),
-  );
+  const decode = decoding(codec, all, (event) => followers.some((each) => wants(each, event)));
+  const box = inbox(store.follow({ after: lowest(followers), categories, signal }), decode);
   now.inbox = box;
   const { commit, followers: current } = committer({
     connection,
