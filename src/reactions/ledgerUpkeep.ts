@@ -24,7 +24,7 @@ type Means = {
  * that is behind does no harm.
  */
 export const keepLedgersUp = ({ handler, dueLedgers, now, log }: Means) => {
-  const advance = async (workspaceId: string): Promise<void> => {
+  const advance = async (workspaceId: string): Promise<number> => {
     const commandId = randomUUID();
     const outcome = await handler.handle(
       AdvanceLedger,
@@ -35,10 +35,12 @@ export const keepLedgersUp = ({ handler, dueLedgers, now, log }: Means) => {
       },
     );
     if (isRejection(outcome)) throw refusedTo("a ledger cannot be kept up", outcome);
+    return outcome.answer.written;
   };
 
   return repeating("ledger upkeep", log, async (signal, onProgress) => {
-    for (const workspaceId of await dueLedgers(now(), ledgersMax)) await advance(workspaceId);
+    for (const workspaceId of await dueLedgers(now(), ledgersMax))
+      while (!signal.aborted && (await advance(workspaceId)) > 0) onProgress();
     onProgress();
     await pause(everyMs, signal);
   });

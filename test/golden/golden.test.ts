@@ -56,8 +56,8 @@ describe("events of every version there was are read for ever", () => {
   });
 });
 
-test("a ledger folds to this as long as its foldVersion is 2: snapshots of that version hold it", () => {
-  expect(creditLedger.ledger).toEqual({ foldVersion: 2 });
+test("a ledger folds to this as long as its foldVersion is 3: snapshots of that version hold it", () => {
+  expect(creditLedger.ledger).toEqual({ foldVersion: 3 });
   const terms = { priority: 50, expiresAt: null };
   expect(folded(creditLedger)).toEqual({
     status: "open",

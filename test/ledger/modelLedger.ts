@@ -164,7 +164,8 @@ export const spend = (ledger: Ledger, charges: readonly Charge[], amount: number
   for (const { budgetId, periodStart } of charges)
     ledger.budgets = ledger.budgets.map((budget) => {
       if (budget.budgetId !== budgetId || periodStart < budget.periodStart) return budget;
-      if (periodStart > budget.periodStart) return { ...budget, periodStart, spent: Math.max(0, amount), toldAt: 0 };
+      if (periodStart > budget.periodStart)
+        return amount <= 0 ? budget : { ...budget, periodStart, spent: amount, toldAt: 0 };
       return { ...budget, spent: Math.max(0, budget.spent + amount) };
     });
 };
@@ -175,4 +176,11 @@ export const periodOf = ({ period, periodStart }: Budget, { now }: Pick<Asked, "
   if (period === "week") while (day.getUTCDay() !== 1) day.setUTCDate(day.getUTCDate() - 1);
   const start = day.toISOString();
   return start > periodStart ? start : periodStart;
+};
+
+/** What more there may be: what waits, what is charged for and what may be drawn have their room already. */
+export const roomIn = (ledger: Ledger): number => {
+  const charged = ledger.recharge.pending?.amount ?? 0;
+  const owned = Math.max(0, balanceOf(ledger).posted);
+  return Number.MAX_SAFE_INTEGER - ledger.creditLimit - owned - sum(ledger.coming) - charged;
 };

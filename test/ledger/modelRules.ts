@@ -11,6 +11,7 @@ import {
   type Part,
   periodOf,
   putBack,
+  roomIn,
   slice,
   spend,
   sum,
@@ -68,7 +69,7 @@ const chargesFor = (ledger: Ledger, amount: number, asked: Asked): Charge[] | Re
 
 const tooMuch = (ledger: Ledger, more: number): Refused | undefined => {
   const balance = balanceOf(ledger).posted;
-  if (more <= max - Math.max(0, balance) - sum(ledger.coming)) return undefined;
+  if (more <= roomIn(ledger)) return undefined;
   return refuse("unprocessable", "BALANCE_LIMIT_EXCEEDED", { balance, balanceMax: max });
 };
 
@@ -100,13 +101,15 @@ const accounts: Pick<Rules, "OpenLedger" | "AdvanceLedger" | "SetCreditLimit" | 
     enter(ledger, "LedgerOpened");
     return nothing;
   },
-  AdvanceLedger: () => nothing,
+  AdvanceLedger: () => done((entries) => ({ written: entries.length })),
   SetCreditLimit(ledger, { creditLimit }) {
     const most = planMax[ledger.plan] ?? 0;
     if (creditLimit > most)
       return refuse("unprocessable", "CREDIT_LIMIT_TOO_HIGH", { planType: ledger.plan, max: most });
-    const used = ledger.creditLimit - balanceOf(ledger).available;
+    const used = ledger.debt + sum(ledger.holds.map(({ parts }) => ({ amount: overdrawn(parts) })));
     if (creditLimit < used) return refuse("conflict", "CREDIT_LIMIT_IN_USE", { used });
+    const refused = tooMuch(ledger, creditLimit - ledger.creditLimit);
+    if (refused) return refused;
     ledger.creditLimit = creditLimit;
     enter(ledger, "CreditLimitSet", { creditLimit });
     return done((entries) => ({ creditLimit, ...left(entries) }));

@@ -7,7 +7,9 @@ export const limits: Pick<Rules, "SetBudget" | "RemoveBudget" | "ConfigureBalanc
     const before = ledger.budgets.find((each) => each.budgetId === budgetId && each.period === period);
     const { periodStart, spent } = before ?? { periodStart: "", spent: 0 };
     const others = ledger.budgets.filter((each) => each.budgetId !== budgetId);
-    ledger.budgets = [...others, { budgetId, scope, limit, period, alertsAt, periodStart, spent, toldAt: 0 }];
+    const reached = alertsAt.filter((percent) => spent > 0 && spent * 100 >= limit * percent);
+    const toldAt = Math.min(before?.toldAt ?? 0, Math.max(0, ...reached));
+    ledger.budgets = [...others, { budgetId, scope, limit, period, alertsAt, periodStart, spent, toldAt }];
     enter(ledger, "BudgetSet", { budgetId, limit });
     return done((entries) => ({ budget: { id: budgetId, scope, limit, period, alertsAt }, ...left(entries) }));
   },
@@ -30,7 +32,7 @@ export const recharging: Pick<Rules, "ConfigureAutoRecharge" | "SettleRecharge" 
   ConfigureAutoRecharge(ledger, { enabled, threshold, amount, target = null, coolOffSeconds = 60, periodCap }) {
     if (target !== null && target < threshold) return refuse("invalid", "TARGET_BELOW_THRESHOLD");
     const autoRecharge = { isEnabled: enabled, threshold, amount, target, coolOffSeconds };
-    const asked = { ...autoRecharge, periodCap: periodCap ?? amount * 10 };
+    const asked = { ...autoRecharge, periodCap: periodCap ?? 10 * Math.max(amount, target ?? threshold) };
     ledger.recharge = { ...ledger.recharge, ...asked, failures: 0, isSuspended: false, isCapTold: false };
     enter(ledger, "AutoRechargeConfigured", asked);
     return done((entries) => ({ autoRecharge: asked, ...left(entries) }));
@@ -51,7 +53,8 @@ export const recharging: Pick<Rules, "ConfigureAutoRecharge" | "SettleRecharge" 
     if (recharge.pending?.rechargeId !== rechargeId) return refuse("conflict", "RECHARGE_NOT_PENDING", { rechargeId });
     const { amount } = recharge.pending;
     const failures = recharge.failures + 1;
-    const notBefore = later(now, 60_000 * 4 ** (failures - 1));
+    const backedOff = later(now, 60_000 * 4 ** (failures - 1));
+    const notBefore = recharge.notBefore > backedOff ? recharge.notBefore : backedOff;
     const charged = Math.max(0, recharge.charged - amount);
     ledger.recharge = { ...recharge, pending: null, failures, notBefore, charged };
     enter(ledger, "RechargeDeclined", { rechargeId, amount, failures, retryAt: notBefore });

@@ -7,7 +7,9 @@ import {
   inBurnOrder,
   type Ledger,
   type Part,
+  periodOf,
   putBack,
+  roomIn,
   spend,
   sum,
 } from "./modelLedger.ts";
@@ -55,7 +57,7 @@ export const tellConsequences = (ledger: Ledger, now: string): void => {
   for (const budget of ledger.budgets) {
     const { budgetId, limit, spent, alertsAt, toldAt, periodStart } = budget;
     const reached = Math.max(0, ...alertsAt.filter((percent) => spent > 0 && spent * 100 >= limit * percent));
-    if (reached <= toldAt) continue;
+    if (reached <= toldAt || periodOf(budget, { now }) !== periodStart) continue;
     ledger.budgets = ledger.budgets.map((each) => (each === budget ? { ...each, toldAt: reached } : each));
     enter(ledger, "BudgetThresholdReached", { budgetId, threshold: reached, spent, limit, periodStart });
   }
@@ -78,15 +80,17 @@ const tellBalance = (ledger: Ledger): void => {
 
 const askForRecharge = (ledger: Ledger, now: string): void => {
   const { recharge } = ledger;
-  const { posted, available } = balanceOf(ledger);
+  const { available } = balanceOf(ledger);
   if (!recharge.isEnabled || recharge.pending || now < recharge.notBefore || available >= recharge.threshold) return;
   const cycle = cycleStart(ledger.openedAt, now);
   const periodStart = cycle > recharge.periodStart ? cycle : recharge.periodStart;
   const isNewPeriod = periodStart !== recharge.periodStart;
   const charged = isNewPeriod ? 0 : recharge.charged;
   const upTo = recharge.target ?? recharge.threshold;
-  const room = Number.MAX_SAFE_INTEGER - Math.max(0, posted);
-  const amount = Math.min(room, Math.max(recharge.amount, upTo - available));
+  const gap = Math.min(roomIn(ledger), Math.max(recharge.amount, upTo - available));
+  if (gap <= 0) return;
+  const rest = recharge.periodCap - charged;
+  const amount = rest >= recharge.amount ? Math.min(gap, rest) : gap;
   if (charged + amount > recharge.periodCap) {
     if (!isNewPeriod && recharge.isCapTold) return;
     ledger.recharge = { ...recharge, periodStart, charged, isCapTold: true };

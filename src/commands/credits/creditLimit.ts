@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { CreditLevel } from "../../domain/credits/amounts.ts";
-import { balanceOf } from "../../domain/credits/creditLedger.ts";
 import { creditLimitMax } from "../../domain/credits/plans.ts";
 import { reject } from "../../kernel/rejection.ts";
-import { asked, InLedger, Left, ledgerCommand, left } from "./ledgerCommand.ts";
+import { asked, InLedger, Left, ledgerCommand, left, tooMuch } from "./ledgerCommand.ts";
 
 /** How far below zero the balance may go, as far as the plan allows it. */
 export const SetCreditLimit = ledgerCommand({
@@ -17,20 +16,22 @@ export const SetCreditLimit = ledgerCommand({
       return reject("unprocessable", "CREDIT_LIMIT_TOO_HIGH", "The plan does not allow this much.", {
         ...{ planType: ledger.planType, max },
       });
-    const used = ledger.creditLimit - balanceOf(ledger).available;
+    // Whatever lots there are beside it: they may expire, and what is drawn has to be covered then.
+    const used = ledger.debt + ledger.heldOverdraft;
     if (creditLimit < used)
       return reject("conflict", "CREDIT_LIMIT_IN_USE", "More than this is drawn or held already.", { used });
-    return [{ type: "CreditLimitSet", data: { creditLimit } }];
+    return tooMuch(ledger, creditLimit - ledger.creditLimit) ?? [{ type: "CreditLimitSet", data: { creditLimit } }];
   },
   answer: ({ events }) => ({ creditLimit: asked(events, "CreditLimitSet").data.creditLimit, ...left(events) }),
 });
 
-/** What time has done to a ledger nobody writes to. */
+/** What time has done to a ledger nobody writes to: all of it, when this has been asked until nothing is written. */
 export const AdvanceLedger = ledgerCommand({
   name: "AdvanceLedger",
   permission: "billing:admin",
   input: InLedger,
-  output: z.null(),
+  output: z.object({ written: z.int() }),
+  catchesUp: true,
   decide: () => [],
-  answer: () => null,
+  answer: ({ events }) => ({ written: events.length }),
 });

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { balanceMax, CreditLevel } from "../../domain/credits/amounts.ts";
 import { withConsequences } from "../../domain/credits/consequences.ts";
-import { balanceOf, creditLedger, type OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
-import { letTimePass } from "../../domain/credits/due.ts";
+import { balanceOf, creditLedger, type OpenCreditLedger, roomIn } from "../../domain/credits/creditLedger.ts";
+import { dueMax, isBehind, letTimePass } from "../../domain/credits/due.ts";
 import type { LedgerEvents } from "../../domain/credits/ledgerEvents.ts";
 import { type Happening, happen, type LedgerEvent, unfold } from "../../domain/credits/unfolding.ts";
 import { type Command, command, type Facts, type Recorded } from "../../kernel/decider.ts";
@@ -25,6 +25,8 @@ type Definition<I extends z.ZodObject, A> = {
   decide: (input: z.output<I>, ledger: OpenCreditLedger, facts: Facts) => readonly Happening[] | Rejection;
   /** From the command's own events alone, so that it is answered again at the same cost however long the ledger is. */
   answer: (told: Told<z.output<I>>) => A;
+  /** It is there to write what is due: as much of it as there may be in one append. */
+  catchesUp?: true;
 };
 
 /**
@@ -39,14 +41,21 @@ export const ledgerCommand = <I extends z.ZodObject, A>(
     stream: ({ workspaceId }) => String(workspaceId),
     decide: (input, ledger, facts) => {
       if (ledger.status !== "open") return unopened;
-      const present = letTimePass(unfold(ledger), facts.now);
+      const present = letTimePass(unfold(ledger), facts.now, dueMax);
+      if (!definition.catchesUp && isBehind(present.ledger, facts.now)) return catchingUp;
       const outcome = definition.decide(input, present.ledger, facts);
       if (isRejection(outcome)) return outcome;
-      return withConsequences(letTimePass(outcome.reduce(happen, present), facts.now), facts.now).events;
+      return withConsequences(letTimePass(outcome.reduce(happen, present), facts.now, dueMax), facts.now).events;
     },
     answer: ({ events, input, facts }) => definition.answer({ events, input, facts }),
   });
 
+/** Thousands of holds or lots that end together are written down in portions, by the timer. */
+const catchingUp = reject(
+  "limited",
+  "LEDGER_CATCHING_UP",
+  "More has become due in this ledger than is written at once. Please try again shortly.",
+);
 const unopened = reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
 
 type EventOfType<T extends LedgerEvent["type"]> = Extract<Recorded<LedgerEvent>, { type: T }>;
@@ -71,12 +80,10 @@ export const left = (events: readonly Recorded<LedgerEvent>[]): Left => {
 
 /** Whether so much more can be owned: sums stay exact. */
 export const tooMuch = (ledger: OpenCreditLedger, more: number): Rejection | undefined => {
+  if (more <= roomIn(ledger)) return undefined;
   const balance = balanceOf(ledger).posted;
-  const coming = ledger.coming.reduce((sum, { amount }) => sum + amount, 0);
-  return more <= balanceMax - Math.max(0, balance) - coming
-    ? undefined
-    : reject("unprocessable", "BALANCE_LIMIT_EXCEEDED", "The balance would exceed the largest exact amount.", {
-        balance,
-        balanceMax,
-      });
+  return reject("unprocessable", "BALANCE_LIMIT_EXCEEDED", "The balance would exceed the largest exact amount.", {
+    balance,
+    balanceMax,
+  });
 };

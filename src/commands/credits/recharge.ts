@@ -43,7 +43,8 @@ export const ConfigureAutoRecharge = ledgerCommand({
         "TARGET_BELOW_THRESHOLD",
         "The target is where a recharge leads: at least the threshold.",
       );
-    const { coolOffSeconds = coolOffSecondsDefault, periodCap = Math.min(balanceMax, amount * capInRecharges) } =
+    const largest = Math.max(amount, target ?? threshold);
+    const { coolOffSeconds = coolOffSecondsDefault, periodCap = Math.min(balanceMax, largest * capInRecharges) } =
       limits;
     const data = { isEnabled, threshold, amount, target, coolOffSeconds, periodCap };
     return [{ type: "AutoRechargeConfigured", data }];
@@ -86,7 +87,10 @@ export const DeclineRecharge = ledgerCommand({
     const amount = pendingAmount(ledger, rechargeId);
     if (typeof amount !== "number") return amount;
     const failures = ledger.recharge.failures + 1;
-    const data = { rechargeId, amount, reason, failures, retryAt: retryAt(failures, now) };
+    const { notBefore } = ledger.recharge;
+    const backedOff = retryAt(failures, now);
+    const again = notBefore !== null && notBefore > backedOff ? notBefore : backedOff;
+    const data = { rechargeId, amount, reason, failures, retryAt: again };
     const declined = { type: "RechargeDeclined", data } as const;
     return failures < failuresMax
       ? [declined]

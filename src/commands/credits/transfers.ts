@@ -27,7 +27,9 @@ export const SendTransfer = ledgerCommand({
   decide: ({ transferId, toWorkspaceId, amount, description }, ledger, facts) => {
     if (ledger.transfers.length >= transfersMax)
       return reject("conflict", "TOO_MANY_TRANSFERS", "Too many transfers are under way.", { max: transfersMax });
-    const parts = drawing({ ...ledger, creditLimit: ledger.debt + ledger.heldOverdraft }, amount, facts);
+    // As if the limit was no higher than it has to be for what is drawn on it already.
+    const creditLimit = Math.max(0, ledger.debt + ledger.heldOverdraft - ledger.free);
+    const parts = drawing({ ...ledger, creditLimit }, amount, facts);
     if (isRejection(parts)) return parts;
     const data = { transferId, toWorkspaceId, amount, parts, description, referenceId: null };
     return [{ type: "TransferSent", data }];

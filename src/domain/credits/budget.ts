@@ -55,6 +55,10 @@ export const currentPeriod = ({ period, periodStart }: Budget, now: string): str
 export const spentIn = (budget: Budget, periodStart: string): number =>
   budget.periodStart === periodStart ? budget.spent : 0;
 
+/** Percent; 0 for none. */
+export const thresholdReached = ({ alertsAt, limit, spent }: Budget): number =>
+  spent === 0 ? 0 : Math.max(0, ...alertsAt.filter((percent) => spent >= (limit * percent) / 100));
+
 export const applies = ({ scope }: Budget, spender: { kind: string; id: string | null }): boolean =>
   scope.kind === "workspace" || (scope.kind === memberOrKey(spender.kind) && scope.id === spender.id);
 
@@ -68,6 +72,7 @@ const chargedWith =
   (amount: number) =>
   (budget: Budget, { budgetId, periodStart }: Charge): Budget => {
     if (budget.budgetId !== budgetId || periodStart < budget.periodStart) return budget;
-    const spent = Math.max(0, spentIn(budget, periodStart) + amount);
-    return periodStart === budget.periodStart ? { ...budget, spent } : { ...budget, periodStart, spent, toldAt: 0 };
+    if (periodStart === budget.periodStart) return { ...budget, spent: Math.max(0, budget.spent + amount) };
+    // Given back from a period of other terms the budget once had: it begins none, and nothing was spent in it.
+    return amount <= 0 ? budget : { ...budget, periodStart, spent: amount, toldAt: 0 };
   };

@@ -1,25 +1,20 @@
 import { derivedId } from "../../kernel/ids.ts";
-import { balanceMax } from "./amounts.ts";
 import { billingCycle } from "./billingCycle.ts";
-import type { Budget } from "./budget.ts";
-import { balanceOf } from "./creditLedger.ts";
+import { currentPeriod, thresholdReached } from "./budget.ts";
+import { balanceOf, roomIn } from "./creditLedger.ts";
 import { happen, type Unfolding } from "./unfolding.ts";
 
 /** What follows from where a ledger stands: what is told about it, and the recharge it asks for. */
 export const withConsequences = (unfolding: Unfolding, now: string): Unfolding =>
-  withRecharge(withBalanceAlert(withBudgetAlerts(unfolding)), now);
+  withRecharge(withBalanceAlert(withBudgetAlerts(unfolding, now)), now);
 
-const withBudgetAlerts = (unfolding: Unfolding): Unfolding =>
+const withBudgetAlerts = (unfolding: Unfolding, now: string): Unfolding =>
   unfolding.ledger.budgets.reduce((told, budget) => {
     const { budgetId, limit, periodStart, spent } = budget;
     const threshold = thresholdReached(budget);
-    if (threshold <= budget.toldAt) return told;
+    if (threshold <= budget.toldAt || currentPeriod(budget, now) !== periodStart) return told;
     return happen(told, { type: "BudgetThresholdReached", data: { budgetId, threshold, periodStart, spent, limit } });
   }, unfolding);
-
-/** Percent; 0 for none. */
-const thresholdReached = ({ alertsAt, limit, spent }: Budget): number =>
-  spent === 0 ? 0 : Math.max(0, ...alertsAt.filter((percent) => spent >= (limit * percent) / 100));
 
 /** Told once, and again only after the balance had recovered. */
 const withBalanceAlert = (unfolding: Unfolding): Unfolding => {
@@ -36,7 +31,7 @@ const withBalanceAlert = (unfolding: Unfolding): Unfolding => {
 /** One in flight, sized to the gap, no sooner than the cool-off allows and never beyond the cap of the cycle. */
 const withRecharge = (unfolding: Unfolding, now: string): Unfolding => {
   const { recharge, openedAt, workspaceId } = unfolding.ledger;
-  const { posted, available } = balanceOf(unfolding.ledger);
+  const { available } = balanceOf(unfolding.ledger);
   const mayAsk = recharge.isEnabled && !recharge.pending && (recharge.notBefore === null || now >= recharge.notBefore);
   if (!mayAsk || available >= recharge.threshold) return unfolding;
 
@@ -45,8 +40,12 @@ const withRecharge = (unfolding: Unfolding, now: string): Unfolding => {
   const isSamePeriod = periodStart === recharge.periodStart;
   const charged = isSamePeriod ? recharge.charged : 0;
   const gap = (recharge.target ?? recharge.threshold) - available;
-  const amount = Math.min(Math.max(recharge.amount, gap), balanceMax - Math.max(0, posted));
-  if (charged + amount <= recharge.periodCap) {
+  const wanted = Math.min(Math.max(recharge.amount, gap), roomIn(unfolding.ledger));
+  if (wanted <= 0) return unfolding;
+  const leftOfCap = recharge.periodCap - charged;
+  // Rather some of the gap than none of it.
+  const amount = leftOfCap < wanted && leftOfCap >= recharge.amount ? leftOfCap : wanted;
+  if (amount <= leftOfCap) {
     const rechargeId = derivedId(workspaceId, "recharge", recharge.requests);
     const data = { rechargeId, amount, available, requestedAt: now, periodStart };
     return happen(unfolding, { type: "RechargeRequested", data });

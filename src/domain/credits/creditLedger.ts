@@ -1,10 +1,14 @@
 import type { Aggregate } from "../../kernel/decider.ts";
-import type { Balance } from "./amounts.ts";
-import { type Budget, type Charge, charged } from "./budget.ts";
+import { type Balance, balanceMax } from "./amounts.ts";
+import { type Budget, type Charge, charged, thresholdReached } from "./budget.ts";
 import { type LedgerEvents, ledgerEvents } from "./ledgerEvents.ts";
 import { beyond, type LotKind, type Part, totalOf, withoutParts, withParts } from "./lots.ts";
 import type { PlanType } from "./plans.ts";
 import { noRecharge, type Recharge } from "./recharge.ts";
+import { earliest, sooner } from "./schedule.ts";
+
+/** A process whose clock is ahead must not make one whose clock is right forget what was refunded. */
+const clocksApartMs = 86_400_000;
 
 /** Credits set aside: `parts` are in no lot any more. */
 export type Hold = {
@@ -41,7 +45,7 @@ export type OpenCreditLedger = {
   free: number;
   held: number;
   heldOverdraft: number;
-  /** What was given back of debits, as long as more of them could be. */
+  /** What was given back of debits, as long as more of them could be, and a day longer. */
   refunds: readonly { debitId: string; amount: number; until: string }[];
   /** Sent, and neither received nor returned. */
   transfers: readonly { transferId: string; parts: readonly Part[] }[];
@@ -59,6 +63,14 @@ export const balanceOf = ({ free, held, heldOverdraft, debt, creditLimit }: Open
   available: free + creditLimit - debt - heldOverdraft,
 });
 
+/** How much more may come, with all that may yet come by itself, so that every sum stays exact. */
+export const roomIn = (ledger: OpenCreditLedger): number => {
+  const { coming, transfers, recharge, creditLimit } = ledger;
+  const mayReturn = transfers.reduce((sum, { parts }) => sum + totalOf(parts), 0);
+  const expected = totalOf(coming) + mayReturn + (recharge.pending?.amount ?? 0);
+  return balanceMax - creditLimit - Math.max(0, balanceOf(ledger).posted) - expected;
+};
+
 /** An event before the first one changes nothing. */
 const onOpen =
   <Data>(evolve: (ledger: OpenCreditLedger, data: Data) => OpenCreditLedger) =>
@@ -70,7 +82,7 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
   category: "credit_ledger",
   events: ledgerEvents,
   initial: { status: "unopened" },
-  ledger: { foldVersion: 2 },
+  ledger: { foldVersion: 3 },
   evolve: {
     LedgerOpened: (_, { workspaceId, organizationId, planType, creditLimit, openedAt }) => ({
       ...{ status: "open", workspaceId, organizationId, planType, openedAt, creditLimit },
@@ -102,7 +114,8 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
     CreditsRefunded: onOpen((ledger, refund) => {
       const { debitId, amount, parts, settled, charges, refundableUntil: until, refundedAt } = refund;
       const before = ledger.refunds.find((each) => each.debitId === debitId)?.amount ?? 0;
-      const others = ledger.refunds.filter((each) => each.debitId !== debitId && each.until > refundedAt);
+      const forgotten = new Date(Date.parse(refundedAt) - clocksApartMs).toISOString();
+      const others = ledger.refunds.filter((each) => each.debitId !== debitId && each.until > forgotten);
       const refunds = [...others, { debitId, amount: before + amount, until }];
       return charge({ ...returned(ledger, parts, settled), refunds }, charges, -amount);
     }),
@@ -110,11 +123,10 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
     HoldPlaced: onOpen((ledger, { holdId, amount, parts, charges, expiresAt, description, referenceId, category }) => {
       const hold = { holdId, amount, parts, charges, expiresAt, description, referenceId, category };
       const holds = [...ledger.holds, hold];
-      const reserved = {
-        ...{ lots: withoutParts(ledger.lots, parts), free: ledger.free - fromLots(parts), holds },
-        ...{ held: ledger.held + amount, heldOverdraft: ledger.heldOverdraft + overdrawn(parts) },
-      };
-      return charge(sooner({ ...ledger, ...reserved }, expiresAt), charges, amount);
+      const overdraft = overdrawn(parts);
+      const reserved = { ...drawn(ledger, parts), debt: ledger.debt, holds };
+      const counted = { held: ledger.held + amount, heldOverdraft: ledger.heldOverdraft + overdraft };
+      return charge(dueBy({ ...reserved, ...counted }, expiresAt), charges, amount);
     }),
     HoldCaptured: onOpen((ledger, { holdId, amount, parts, released, isFinal }) => {
       const hold = ledger.holds.find((each) => each.holdId === holdId);
@@ -166,7 +178,9 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
       const before = ledger.budgets.find((each) => each.budgetId === budgetId);
       const { periodStart, spent } = before?.period === period ? before : { periodStart: "", spent: 0 };
       const budget = { budgetId, scope, limit, period, alertsAt, periodStart, spent, toldAt: 0 };
-      return { ...ledger, budgets: [...ledger.budgets.filter((each) => each !== before), budget] };
+      // What was told and is still so is not told again; what is not so any more may be.
+      const toldAt = before?.period === period ? Math.min(before.toldAt, thresholdReached(budget)) : 0;
+      return { ...ledger, budgets: [...ledger.budgets.filter((each) => each !== before), { ...budget, toldAt }] };
     }),
     BudgetRemoved: onOpen((ledger, { budgetId }) => ({
       ...ledger,
@@ -197,7 +211,7 @@ const granted = (ledger: OpenCreditLedger, kind: LotKind, grant: Omit<Granted, "
   const part = { ...partOf({ ...grant, kind }), kind };
   const counted = { ...ledger, lotCount: Math.max(ledger.lotCount, grant.lot) };
   if (effectiveAt === null) return filled(counted, part, settled);
-  return sooner({ ...counted, coming: [...ledger.coming, { ...part, effectiveAt, description }] }, effectiveAt);
+  return dueBy({ ...counted, coming: [...ledger.coming, { ...part, effectiveAt, description }] }, effectiveAt);
 };
 
 /** A lot comes into effect; what was drawn on the credit limit is paid back from it first. */
@@ -209,15 +223,15 @@ const returned = (ledger: OpenCreditLedger, parts: readonly Part[], settled: num
   const lotCount = parts.reduce((count, { lot }) => Math.max(count, lot), ledger.lotCount);
   const lots = withParts(ledger.lots, parts);
   const filled = { ...ledger, lots, lotCount, free: ledger.free + fromLots(parts), debt: ledger.debt - settled };
-  return parts.reduce((into, { expiresAt }) => sooner(into, expiresAt), filled);
+  return parts.reduce((into, { expiresAt }) => dueBy(into, expiresAt), filled);
 };
 
-const drawn = (ledger: OpenCreditLedger, parts: readonly Part[]): OpenCreditLedger => ({
-  ...ledger,
-  lots: withoutParts(ledger.lots, parts),
-  free: ledger.free - fromLots(parts),
-  debt: ledger.debt + overdrawn(parts),
-});
+const drawn = (ledger: OpenCreditLedger, parts: readonly Part[]): OpenCreditLedger => {
+  const lots = withoutParts(ledger.lots, parts);
+  const { free, debt } = ledger;
+  const rest = { ...ledger, lots, free: free - fromLots(parts), debt: debt + overdrawn(parts) };
+  return lots.length < ledger.lots.length ? dueWithout(rest, parts) : rest;
+};
 
 /** The hold is over: these parts of it, all that was left, go back. */
 const freed = (ledger: OpenCreditLedger, holdId: string, parts: readonly Part[]): OpenCreditLedger => {
@@ -229,7 +243,7 @@ const freed = (ledger: OpenCreditLedger, holdId: string, parts: readonly Part[])
     ...{ holds: ledger.holds.filter((each) => each !== hold), held: ledger.held - amount },
     heldOverdraft: ledger.heldOverdraft - overdrawn(parts),
   };
-  return charge(back, hold.charges, -amount);
+  return charge(dueWithout(back, [hold]), hold.charges, -amount);
 };
 
 const arrived = (ledger: OpenCreditLedger, transferId: string): OpenCreditLedger => ({
@@ -245,13 +259,19 @@ const recharging = (ledger: OpenCreditLedger, changed: Partial<Recharge>): OpenC
   recharge: { ...ledger.recharge, ...changed },
 });
 
-const sooner = (ledger: OpenCreditLedger, at: string | null): OpenCreditLedger =>
-  at === null || (ledger.dueAt !== null && ledger.dueAt <= at) ? ledger : { ...ledger, dueAt: at };
+const dueBy = (ledger: OpenCreditLedger, at: string | null): OpenCreditLedger => {
+  const dueAt = sooner(ledger.dueAt, at);
+  return dueAt === ledger.dueAt ? ledger : { ...ledger, dueAt };
+};
+
+/** Were these what is due first, others are now: else everything would be looked at again and again from then on. */
+const dueWithout = (ledger: OpenCreditLedger, gone: readonly { expiresAt: string | null }[]): OpenCreditLedger =>
+  gone.some(({ expiresAt }) => expiresAt !== null && expiresAt === ledger.dueAt) ? scheduled(ledger) : ledger;
 
 /** Looks at everything: after what was due is done. */
-const scheduled = (ledger: OpenCreditLedger): OpenCreditLedger =>
-  [
-    ...ledger.coming.map(({ effectiveAt }) => effectiveAt),
-    ...ledger.lots.map(({ expiresAt }) => expiresAt),
-    ...ledger.holds.map(({ expiresAt }) => expiresAt),
-  ].reduce(sooner, { ...ledger, dueAt: null });
+const scheduled = (ledger: OpenCreditLedger): OpenCreditLedger => {
+  const effective = earliest(ledger.coming, ({ effectiveAt }) => effectiveAt)?.at ?? null;
+  const lotExpires = earliest(ledger.lots, ({ expiresAt }) => expiresAt)?.at ?? null;
+  const holdExpires = earliest(ledger.holds, ({ expiresAt }) => expiresAt)?.at ?? null;
+  return { ...ledger, dueAt: sooner(effective, sooner(lotExpires, holdExpires)) };
+};

@@ -1,37 +1,53 @@
-import type { OpenCreditLedger } from "./creditLedger.ts";
+import type { Coming, Hold, OpenCreditLedger } from "./creditLedger.ts";
+import type { Part } from "./lots.ts";
+import { earliest } from "./schedule.ts";
 import { type Happening, happen, type Unfolding } from "./unfolding.ts";
 
+/**
+ * So many events one pass may write, counting ten parts of a hold as one more: twice that, before and after what a
+ * command was for, is well within what the store takes in one append.
+ */
+export const dueMax = 200;
+const partsPerEvent = 10;
+
 /** What time alone does until `now`, in its order: lots come into effect and expire, holds expire. */
-export const letTimePass = (unfolding: Unfolding, now: string): Unfolding => {
-  const { dueAt } = unfolding.ledger;
-  if (dueAt === null || dueAt > now) return unfolding;
-  const next = firstDue(unfolding.ledger);
-  return next && next.at <= now ? letTimePass(happen(unfolding, next.happening), now) : unfolding;
+export const letTimePass = (unfolding: Unfolding, now: string, max = Number.POSITIVE_INFINITY): Unfolding => {
+  let passed = unfolding;
+  let count = 0;
+  for (;;) {
+    const next = firstDue(passed.ledger, now);
+    if (!next) return passed;
+    count += 1 + ("parts" in next.data ? next.data.parts.length / partsPerEvent : 0);
+    if (count > max && passed !== unfolding) return passed;
+    passed = happen(passed, next);
+  }
 };
 
-type Due = { at: string; happening: Happening };
+export const isBehind = (ledger: OpenCreditLedger, now: string): boolean => firstDue(ledger, now) !== undefined;
 
-const firstDue = (ledger: OpenCreditLedger): Due | undefined =>
-  [...activations(ledger), ...expiries(ledger), ...holdExpiries(ledger)].reduce<Due | undefined>(
-    (first, due) => (first && first.at <= due.at ? first : due),
-    undefined,
-  );
+/** At one moment lots take effect before they expire, and holds expire last. */
+const firstDue = (ledger: OpenCreditLedger, now: string): Happening | undefined => {
+  if (ledger.dueAt === null || ledger.dueAt > now) return undefined;
+  const coming = earliest(ledger.coming, ({ effectiveAt }) => effectiveAt);
+  const lot = earliest(ledger.lots, ({ expiresAt }) => expiresAt);
+  const hold = earliest(ledger.holds, ({ expiresAt }) => expiresAt);
+  const first = [coming, lot, hold].reduce((one, other) => (other && (!one || other.at < one.at) ? other : one));
+  if (!first || first.at > now) return undefined;
+  if (first === coming) return activation(coming.one, ledger.debt);
+  return first === lot ? expiry(lot.one, lot.at) : hold && holdExpiry(hold.one);
+};
 
-const activations = ({ coming, debt }: OpenCreditLedger): Due[] =>
-  coming.map(({ lot, amount, kind, effectiveAt, description }) => {
-    const data = { lot, amount, kind, effectiveAt, description, settled: Math.min(debt, amount) };
-    return { at: effectiveAt, happening: { type: "CreditsActivated", data } };
-  });
+const activation = ({ lot, amount, kind, effectiveAt, description }: Coming, debt: number): Happening => ({
+  type: "CreditsActivated",
+  data: { lot, amount, kind, effectiveAt, description, settled: Math.min(debt, amount) },
+});
 
-const expiries = ({ lots }: OpenCreditLedger): Due[] =>
-  lots.flatMap(({ lot, amount, kind, expiresAt }) =>
-    expiresAt === null
-      ? []
-      : [{ at: expiresAt, happening: { type: "CreditsExpired", data: { lot, amount, kind, expiredAt: expiresAt } } }],
-  );
+const expiry = ({ lot, amount, kind }: Part, expiredAt: string): Happening => ({
+  type: "CreditsExpired",
+  data: { lot, amount, kind, expiredAt },
+});
 
-const holdExpiries = ({ holds }: OpenCreditLedger): Due[] =>
-  holds.map(({ holdId, amount, parts, expiresAt }) => {
-    const data = { holdId, amount, parts: [...parts], expiredAt: expiresAt };
-    return { at: expiresAt, happening: { type: "HoldExpired", data } };
-  });
+const holdExpiry = ({ holdId, amount, parts, expiresAt }: Hold): Happening => ({
+  type: "HoldExpired",
+  data: { holdId, amount, parts: [...parts], expiredAt: expiresAt },
+});

@@ -3,8 +3,8 @@ import { CreditLevel } from "./amounts.ts";
 
 /**
  * When available credits fall below `threshold`, `amount` is charged for, or more where that would not reach `target`
- * (the threshold when there is none). No sooner than `coolOffSeconds` after the request before, and no more than
- * `periodCap` credits in a billing cycle.
+ * (the threshold when there is none) and the cap leaves it. No sooner than `coolOffSeconds` after the request before,
+ * and no more than `periodCap` credits in a billing cycle.
  */
 export const RechargeSettings = z.object({
   isEnabled: z.boolean(),
@@ -16,7 +16,7 @@ export const RechargeSettings = z.object({
 });
 export type RechargeSettings = z.output<typeof RechargeSettings>;
 
-/** So many recharges fit into a cycle where no cap was asked for. */
+/** So many recharges fit into a cycle where no cap was asked for, each as large as one ever has to be. */
 export const capInRecharges = 10;
 export const coolOffSecondsDefault = 60;
 

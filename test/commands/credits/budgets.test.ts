@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { ConfigureBalanceAlert, RemoveBudget, SetBudget } from "../../../src/commands/credits/budgets.ts";
-import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
+import { AdvanceLedger, SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../../src/commands/credits/holds.ts";
+import { balanceMax } from "../../../src/domain/credits/amounts.ts";
 import { later, ledgerStory } from "../../domain/ledgerStory.ts";
 import { as, id } from "../../spec.ts";
 
@@ -83,6 +84,41 @@ describe("a spending limit", () => {
   });
 });
 
+describe("a spending limit that is changed", () => {
+  test("does not tell again what it has told and what still is so, but what is so anew", () => {
+    const story = limited(100);
+    story.ask(DebitCredits, spend(85));
+    const change = (limit: number) =>
+      story.ask(SetBudget, { ...daily(limit), scope: { kind: "workspace" }, period: "day" });
+    expect(change(105).happened).toEqual(["BudgetSet"]);
+    expect(change(85).events.at(-1)?.data).toMatchObject({ threshold: 100 });
+    expect(change(200).happened).toEqual(["BudgetSet"]);
+    expect(story.ask(DebitCredits, spend(75)).events.at(-1)?.data).toMatchObject({ threshold: 80, spent: 160 });
+  });
+
+  test("says nothing of a period that is over", () => {
+    const story = limited(100);
+    story.ask(DebitCredits, spend(70));
+    const lower = { ...daily(50), scope: { kind: "workspace" }, period: "day" } as const;
+    expect(story.ask(SetBudget, lower, later(24 * 60)).happened).toEqual(["BudgetSet"]);
+  });
+
+  test("to another period counts on, whatever is given back of what was charged before", () => {
+    const story = ledgerStory();
+    story.buys(1_000);
+    const budget = { budgetId, scope: { kind: "workspace" }, limit: 50 } as const;
+    const onTheSecond = { now: "2026-03-02T09:00:00.000Z" };
+    const holdId = id("hold");
+    story.ask(SetBudget, { ...budget, period: "day" }, onTheSecond);
+    story.ask(PlaceHold, { holdId, ...spend(20) }, onTheSecond);
+    story.ask(SetBudget, { ...budget, period: "month" }, onTheSecond);
+    story.ask(DebitCredits, spend(50), onTheSecond);
+    story.ask(CaptureHold, { holdId, amount: 5 }, onTheSecond);
+    expect(story.state().budgets).toMatchObject([{ spent: 50, periodStart: "2026-03-01T00:00:00.000Z" }]);
+    expect(story.ask(DebitCredits, spend(1), onTheSecond).refusal?.code).toBe("SPENDING_LIMIT_EXCEEDED");
+  });
+});
+
 describe("a low balance", () => {
   test("is told once, and again only after it had recovered", () => {
     const story = ledgerStory();
@@ -145,5 +181,24 @@ describe("the credit limit", () => {
     story.ask(CaptureHold, { holdId: id("hold"), amount: 50 });
     expect(story.balance()).toEqual({ posted: -50, held: 0, available: 50 });
     expect(story.ask(SetCreditLimit, { creditLimit: 50 }).refusal).toBeUndefined();
+  });
+
+  test("cannot be lowered below what is held of it by reason of credits that may expire", () => {
+    const story = ledgerStory("pro");
+    story.ask(SetCreditLimit, { creditLimit: 100 });
+    story.ask(PlaceHold, { holdId: id("hold"), timeoutSeconds: 86_400, ...spend(60) });
+    story.buys(100, { expiresAt: "2026-03-01T10:00:00Z" });
+    expect(story.ask(SetCreditLimit, { creditLimit: 59 }).refusal?.code).toBe("CREDIT_LIMIT_IN_USE");
+    story.ask(SetCreditLimit, { creditLimit: 60 });
+    expect(story.ask(AdvanceLedger, {}, later(60)).happened).toEqual(["CreditsExpired"]);
+    expect(story.balance()).toEqual({ posted: 0, held: 60, available: 0 });
+  });
+
+  test("counts where sums have to stay exact", () => {
+    const full = ledgerStory("pro");
+    full.buys(balanceMax - 10);
+    expect(full.ask(SetCreditLimit, { creditLimit: 11 }).refusal?.code).toBe("BALANCE_LIMIT_EXCEEDED");
+    expect(full.ask(SetCreditLimit, { creditLimit: 10 }).answer.available).toBe(balanceMax);
+    expect(full.buys(1).refusal?.code).toBe("BALANCE_LIMIT_EXCEEDED");
   });
 });

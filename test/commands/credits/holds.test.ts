@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AdvanceLedger } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../../src/commands/credits/holds.ts";
+import { defaultLimits } from "../../../src/commands/limits.ts";
 import { later, ledgerStory } from "../../domain/ledgerStory.ts";
 import { id } from "../../spec.ts";
 
@@ -107,6 +108,31 @@ describe("a hold", () => {
       "CreditsExpired",
     ]);
     expect(released.balance().posted).toBe(0);
+  });
+
+  test("many that end together are written down in portions that fit into an append; until then all else waits", () => {
+    const story = ledgerStory();
+    story.buys(1_000);
+    for (let hold = 0; hold < 500; hold += 1) story.ask(PlaceHold, { ...reserve(1), holdId: id(`hold ${hold}`) });
+    expect(story.ask(DebitCredits, spend(1), later(60)).refusal).toMatchObject({
+      ...{ rejected: "limited", code: "LEDGER_CATCHING_UP" },
+    });
+    const portions = [1, 2, 3].map(() => story.ask(AdvanceLedger, {}, later(60)));
+    expect(portions.map(({ answer }) => answer.written)).toEqual([362, 138, 0]);
+    // About as the lanes reckon it: base64 and a kilobyte of metadata for each.
+    const bytesOf = ({ data }: { data: object }) => 1_000 + 1.4 * JSON.stringify(data).length;
+    for (const { events } of portions)
+      expect(events.reduce((sum, event) => sum + bytesOf(event), 0)).toBeLessThan(defaultLimits.batchBytesMax);
+    expect(story.ask(DebitCredits, spend(1_000), later(60)).answer).toMatchObject({ balance: 0, held: 0 });
+  });
+
+  test("that is over is not looked for any more", () => {
+    const story = holding(60);
+    story.ask(PlaceHold, { ...reserve(1), holdId: id("longer"), timeoutSeconds: 7_200 });
+    story.ask(CaptureHold, { holdId });
+    expect(story.state().dueAt).toBe("2026-03-01T11:00:00.000Z");
+    story.ask(ReleaseHold, { holdId: id("longer") });
+    expect(story.state().dueAt).toBeNull();
   });
 
   test("there are so many at a time and no more", () => {

@@ -135,6 +135,19 @@ describe("whatever is asked, in whatever order, however much time passes", () =>
       }
     }));
 
+  test("it is known when something is due next, neither early nor late", () =>
+    holds(
+      (all) =>
+        void told(all, ({ state }) => {
+          const { coming, lots, holds: open, dueAt } = state();
+          const times = [
+            ...coming.map(({ effectiveAt }) => effectiveAt),
+            ...[...lots, ...open].map((of) => of.expiresAt),
+          ];
+          expect(dueAt).toBe(times.filter((at) => at !== null).toSorted()[0] ?? null);
+        }),
+    ));
+
   test("each hold is resolved once, and never is more captured than it held", () =>
     holds((all) => {
       const left = new Map<string, number>();

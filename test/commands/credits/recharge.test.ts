@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AdvanceLedger } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
+import { PlaceHold } from "../../../src/commands/credits/holds.ts";
 import { ConfigureAutoRecharge, DeclineRecharge, SettleRecharge } from "../../../src/commands/credits/recharge.ts";
 import { balanceMax } from "../../../src/domain/credits/amounts.ts";
 import { later, ledgerStory, workspaceId } from "../../domain/ledgerStory.ts";
@@ -72,8 +73,42 @@ describe("automatic recharge", () => {
     expect(story.advances(31 * 24 * 60)).toEqual(["RechargeRequested"]);
   });
 
-  test("has a cap of ten recharges where none was asked for", () =>
-    expect(recharging().state().recharge.periodCap).toBe(500));
+  test("has a cap of ten recharges where none was asked for, the largest there can be", () => {
+    expect(recharging().state().recharge.periodCap).toBe(500);
+    expect(recharging({ amount: 1 }).state().recharge.periodCap).toBe(100);
+    expect(recharging({ amount: 1, target: 200 }).state().recharge.periodCap).toBe(2_000);
+  });
+
+  test("closes as much of the gap as the cap leaves", () => {
+    const story = recharging({ amount: 20, target: 200, periodCap: 100 });
+    expect(story.spends(12).events.at(-1)?.data).toMatchObject({ amount: 100 });
+    story.settles();
+    expect(story.spends(95, 1).happened).toEqual(["CreditsDebited", "RechargeCapReached"]);
+  });
+
+  test("is not asked for where no more credits can be owned", () => {
+    const story = ledgerStory();
+    story.ask(ConfigureAutoRecharge, settings);
+    story.ask(DeclineRecharge, { rechargeId: story.state().recharge.pending?.rechargeId ?? "", reason: "No" });
+    story.buys(balanceMax);
+    const all = { holdId: id("hold"), amount: balanceMax, description: "All", timeoutSeconds: 7_200 };
+    expect(story.ask(PlaceHold, all, later(60)).happened).toEqual(["HoldPlaced"]);
+  });
+
+  test("leaves room for what it brings", () => {
+    const story = recharging();
+    story.spends(12);
+    expect(story.buys(balanceMax - 49).refusal?.code).toBe("BALANCE_LIMIT_EXCEEDED");
+    story.buys(balanceMax - 50);
+    expect(story.settles().answer.balance).toBe(balanceMax);
+  });
+
+  test("declined, cools off all the same", () => {
+    const story = recharging({ coolOffSeconds: 600 });
+    story.spends(5);
+    expect(story.isDeclined().events[0]?.data).toMatchObject({ retryAt: later(10).now });
+    expect([story.advances(9), story.advances(10)]).toEqual([[], ["RechargeRequested"]]);
+  });
 
   test("declined, waits longer each time, and after the third stays off until somebody switches it on", () => {
     const story = recharging();

@@ -110,4 +110,13 @@ describe("a refund", () => {
     story.ask(RefundDebit, refundOf(another), later(182 * day));
     expect(story.state().refunds.map(({ debitId }) => debitId)).toEqual([another?.id]);
   });
+
+  test("is kept in mind though a process whose clock is ahead takes its time to be over", () => {
+    const { story, debit } = threeLots();
+    const minutes = 180 * 24 * 60;
+    story.ask(RefundDebit, refundOf(debit));
+    const [late] = story.ask(DebitCredits, spend(1), later(60)).events;
+    story.ask(RefundDebit, refundOf(late), later(minutes + 10));
+    expect(story.ask(RefundDebit, refundOf(debit), later(minutes - 1)).refusal?.code).toBe("REFUND_EXCEEDS_DEBIT");
+  });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
+import { CaptureHold, PlaceHold } from "../../../src/commands/credits/holds.ts";
 import { CompleteTransfer, ReceiveTransfer, SendTransfer } from "../../../src/commands/credits/transfers.ts";
 import { balanceMax } from "../../../src/domain/credits/amounts.ts";
 import { later, ledgerStory, organizationId } from "../../domain/ledgerStory.ts";
@@ -40,6 +41,27 @@ describe("a transfer", () => {
     here.ask(SetCreditLimit, { creditLimit: 100 });
     expect(here.ask(SendTransfer, sending(11)).refusal).toMatchObject({ details: { available: 10, shortfall: 1 } });
     expect(here.ask(SendTransfer, sending(10)).refusal).toBeUndefined();
+  });
+
+  test("sends nothing that is owed: what is drawn on the credit limit, or held of it, is not owned", () => {
+    const here = ledgerStory("pro");
+    here.ask(SetCreditLimit, { creditLimit: 100 });
+    here.ask(PlaceHold, { holdId: id("hold"), amount: 60, description: "Run" });
+    here.buys(100);
+    expect(here.ask(SendTransfer, sending(41)).refusal).toMatchObject({ details: { available: 40, shortfall: 1 } });
+    here.ask(CaptureHold, { holdId: id("hold") });
+    expect(here.ask(SendTransfer, sending(41)).refusal).toMatchObject({ details: { available: 40, shortfall: 1 } });
+    expect(here.ask(SendTransfer, sending(40)).answer.balance).toBe(0);
+  });
+
+  test("always has room to come back", () => {
+    const here = ledgerStory();
+    here.buys(50);
+    here.ask(SendTransfer, sending(50));
+    expect(here.buys(balanceMax - 49).refusal?.code).toBe("BALANCE_LIMIT_EXCEEDED");
+    here.buys(balanceMax - 50);
+    here.ask(CompleteTransfer, { transferId, outcome: { kind: "refused", reason: "TOO_MANY_LOTS" } });
+    expect(here.balance().posted).toBe(balanceMax);
   });
 
   test("pays back what was drawn on the credit limit there", () => {
