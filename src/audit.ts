@@ -5,11 +5,9 @@ import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ledgerExport } from "./audit/export.ts";
-import type { ExportedLine } from "./audit/ledgerLine.ts";
 import { allLedgers, replayLedger } from "./audit/replay.ts";
 import { type PublicKeys, publicKeysOf } from "./audit/seals.ts";
 import { verify } from "./audit/verify.ts";
-import { auditedBackends, auditedStore, auditedVault } from "./auditedInstallation.ts";
 import { ConfigError } from "./config.ts";
 import { linesOf, linesOfFile } from "./eventstore/textLines.ts";
 import { Unavailable } from "./platform/unavailable.ts";
@@ -21,12 +19,15 @@ const usage = `Usage: npm run audit -- export --workspace ID [--to FILE]   a led
 Exit codes: 0 it is, 1 it is not, 2 it cannot be said. FILE may be - for standard input.
 `;
 
+/** Loaded when it is asked for: who verifies a file has no installation, and need not wait for what one is made of. */
+const installation = () => import("./auditedInstallation.ts");
+
 /** What keeps a question from being answered, for people. */
 class Unanswered extends Error {}
 
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
-/** Two functions that read a process's own file system say what is wrong with it themselves. */
+/** What the file system says of a file is told in one line. */
 const reading = async <T>(file: string, read: () => Promise<T>): Promise<T> => {
   try {
     return await read();
@@ -56,23 +57,26 @@ const exported = async (workspaceId: string, file: string | undefined): Promise<
   const counted = { events: 0, seals: 0 };
   const onUnsealed = (reason: string) =>
     process.stderr.write(`It is not sealed anew, the seals there are must do: ${reason}\n`);
+  const { auditedStore } = await installation();
   const lines = ledgerExport(await auditedStore(stack, onUnsealed));
+  const source = lines(workspaceId);
+  const first = await source.next();
+  if (first.done) throw new Unanswered(`There is no ledger of workspace ${workspaceId}.`);
   async function* text(): AsyncGenerator<string> {
-    for await (const line of lines(workspaceId)) {
-      counted[isSeal(line) ? "seals" : "events"] += 1;
-      yield `${JSON.stringify(line)}\n`;
+    for (let next = first; !next.done; next = await source.next()) {
+      counted["seal" in next.value ? "seals" : "events"] += 1;
+      yield `${JSON.stringify(next.value)}\n`;
     }
   }
   const target = file === undefined ? process.stdout : createWriteStream(file, { flags: "wx", mode: 0o600 });
   await pipeline(Readable.from(text()), target, { end: file !== undefined });
-  if (counted.events === 0) throw new Unanswered(`There is no ledger of workspace ${workspaceId}.`);
   process.stderr.write(`${counted.events} events, ${counted.seals} seals.\n`);
   return 0;
 };
-const isSeal = (line: ExportedLine): boolean => "seal" in line;
 
 const publicKey = async (): Promise<number> => {
   await using stack = new AsyncDisposableStack();
+  const { auditedVault } = await installation();
   const { key } = await auditedVault(stack);
   print(JSON.stringify(key.publicJwk));
   return 0;
@@ -80,6 +84,7 @@ const publicKey = async (): Promise<number> => {
 
 const replayed = async (workspace: string): Promise<number> => {
   await using stack = new AsyncDisposableStack();
+  const { auditedBackends } = await installation();
   const audited = await auditedBackends(stack);
   const counted = { ledgers: 0, events: 0, differences: 0 };
   for (const id of workspace === "all" ? await allLedgers(audited) : [workspace]) {

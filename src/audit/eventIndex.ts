@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** What has to be known of an event again after those that come later: `refundable` of it, in credits. */
-export type IndexedEvent = { id: string; chain: string; refundable: number };
+type IndexedEvent = { id: string; chain: string; refundable: number };
 
 /**
  * The events of a ledger by revision, for as long as it is looked through. The newest are in memory and the others in a

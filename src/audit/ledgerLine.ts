@@ -10,7 +10,7 @@ import type { Metadata } from "../kernel/decider.ts";
  * an event stands in its store (`position`) may be among its fields: it is no part of the ledger, and another one after
  * a move to another store.
  */
-export type ExportedEvent = {
+type ExportedEvent = {
   revision: string;
   id: string;
   type: string;
@@ -36,18 +36,19 @@ export const sealStream = (workspaceId: string): string => `${ledgerSeal.categor
 
 const wholeNumber = z.string().regex(/^(0|[1-9]\d*)$/);
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+const OfWorkspace = z.looseObject({ workspaceId: z.uuid() });
 const EventLine = z.strictObject({
   revision: wholeNumber.transform(BigInt),
   position: wholeNumber.transform(BigInt).default(-1n),
   id: z.uuid(),
   type: z.string(),
   // Taken as they stand: a copy could lack what a schema does not see, and the chain is over all of it.
-  data: z.custom<StoredEvent["data"]>((data) => z.looseObject({ workspaceId: z.uuid() }).safeParse(data).success),
+  data: z.custom<StoredEvent["data"]>((data) => OfWorkspace.safeParse(data).success),
   metadata: z.custom<Metadata>(isObject),
 });
 const StrictSealLine = z.strictObject({ seal: SealLine.shape.seal.strict() });
 
-export type LedgerLine = { kind: "event"; event: StoredEvent } | ({ kind: "seal" } & SealLine);
+type LedgerLine = { kind: "event"; event: StoredEvent } | ({ kind: "seal" } & SealLine);
 
 /** Undefined for what is neither. */
 export const parsedLine = (text: string): LedgerLine | undefined => {

@@ -26,7 +26,7 @@ export type LotRow = {
 };
 export type HoldRow = { holdId: string; status: string; amount: number; captured: number };
 export type BudgetRow = { budgetId: string; limit: number; period: string; scope: string; scopeId: string | null };
-export type SpentRow = { budgetId: string; periodStart: string; spent: number };
+type SpentRow = { budgetId: string; periodStart: string; spent: number };
 /** The balance after one event; `change` and `id` are null where it is no transaction. */
 export type BalanceRow = {
   revision: number;

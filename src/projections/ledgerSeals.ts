@@ -56,7 +56,7 @@ export const sealsOf = async (read: Transaction, workspaceId: string, page: Page
 };
 
 /** A ledger as the read models show it, with how much of it is sealed: -1 for nothing. */
-export type Unsealed = { workspaceId: string; revision: number; sealedRevision: number };
+type Unsealed = { workspaceId: string; revision: number; sealedRevision: number };
 
 /** Of all tenants, as the projector sees them, those that have gone on since their last seal, by their ids. */
 export const unsealedLedgers = (

@@ -38,7 +38,7 @@ export const SealLedger = command(ledgerSeal, {
 });
 
 /** Where a ledger ends, as its store has it. */
-export type LedgerHead = Pick<Seal, "revision" | "chain"> & { organizationId: string; occurredAt: string };
+type LedgerHead = Pick<Seal, "revision" | "chain"> & { organizationId: string; occurredAt: string };
 
 export type Sealing = {
   handler: Pick<Handler, "handle">;
