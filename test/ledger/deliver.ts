@@ -33,7 +33,11 @@ export const delivering = (handler: Handler, commands: LedgerCommands) => {
     const outcomes = await handler.handleAll(erased(commands[first.request.command]), inputs, { atomic: isAtomic });
     return outcomes.map(delivered);
   };
-  return { one, group };
+  const all = async (items: readonly Asked[], isAtomic: boolean, place: Place): Promise<Delivered[]> => {
+    const [first] = items;
+    return items.length === 1 && first ? [await one(first, place)] : group(items, isAtomic, place);
+  };
+  return { all };
 };
 
 /** Command and input come from one union, which calling by the name of the one loses. */

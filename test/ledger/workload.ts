@@ -164,7 +164,7 @@ const requestBy = (on: Chance): Request => {
 };
 
 /** The next thing a caller asks: mostly something new; at times what was asked before, or with a key used before. */
-export const nextAsked = (random: Random, known: Knowledge, now: string, nextId: () => string): Asked => {
+const nextAsked = (random: Random, known: Knowledge, now: string, nextId: () => string): Asked => {
   const before = known.asked.length > 0 && random.chance(0.15) ? random.pick(known.asked) : undefined;
   const isSame = before !== undefined && random.chance(0.75);
   const request = isSame ? before.request : requestBy({ random, known, nowMs: Date.parse(now) });
@@ -175,4 +175,15 @@ export const nextAsked = (random: Random, known: Knowledge, now: string, nextId:
   };
   known.asked.push(asked);
   return asked;
+};
+
+const groupable = new Set(["DebitCredits", "AddCredits"]);
+
+/** What one caller sends at once: a command, or a group of some of the same kind. */
+export const nextItems = (random: Random, known: Knowledge, now: string, nextId: () => string): Asked[] => {
+  const next = () => nextAsked(random, known, now, nextId);
+  const first = next();
+  if (!groupable.has(first.request.command) || random.chance(0.7)) return [first];
+  const others = Array.from({ length: 2 + random.below(3) }, next);
+  return [first, ...others.filter(({ request }) => request.command === first.request.command)];
 };

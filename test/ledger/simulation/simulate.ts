@@ -1,11 +1,12 @@
 import { derivedId } from "../../../src/kernel/ids.ts";
 import type { Operation } from "../history.ts";
 import { type Random, seeded } from "../random.ts";
+import type { Watched } from "../recording.ts";
 import type { Asked, Request } from "../requests.ts";
 import { faultIn } from "../streamChecks.ts";
-import { nextAsked, openingOf, people } from "../workload.ts";
+import { nextItems, openingOf, people } from "../workload.ts";
 import { type VirtualTime, virtualTime, within } from "./virtualTime.ts";
-import { type Breakage, idOf, instant, type Process, type SimulatedLedger, type World, worldOf } from "./world.ts";
+import { type Breakage, idOf, instant, type Process, type World, worldOf } from "./world.ts";
 
 export type Run = { fault: string | undefined; operations: readonly Operation[]; events: number };
 
@@ -27,8 +28,12 @@ const simulated = async (time: VirtualTime, random: Random, breakage: Breakage):
     while (left > 0) {
       left -= 1;
       await time.sleep(pauseOf(random));
+      if (random.chance(0.12)) time.stepClock(random.pick(standstills));
       const ledger = random.pick(ledgers);
-      await world.send(ledger, itemsOf(ledger, time, random));
+      await world.send(
+        ledger,
+        nextItems(random, ledger.known, instant(time), () => idOf(time)),
+      );
     }
     working -= 1;
   };
@@ -55,7 +60,7 @@ const simulated = async (time: VirtualTime, random: Random, breakage: Breakage):
   return { fault, operations: ledgers.flatMap((ledger) => ledger.operations), events };
 };
 
-type OpenedLedger = SimulatedLedger & { isOpen: boolean };
+type OpenedLedger = Watched & { isOpen: boolean };
 
 /** Opens it and, since most of what can be asked needs some, gives it credits. */
 const opened = async (world: World, ledger: OpenedLedger, time: VirtualTime, random: Random): Promise<void> => {
@@ -116,18 +121,6 @@ const ledgerOf = (index: number, random: Random): OpenedLedger => ({
   isOpen: false,
 });
 
-const pauseOf = (random: Random): number => {
-  if (random.chance(0.6)) return random.below(4);
-  return random.chance(0.7) ? random.below(3_000) : random.pick([60_000, 3_600_000, 86_400_000, 100 * 86_400_000]);
-};
-
-const groupable = new Set(["DebitCredits", "AddCredits"]);
-
-/** What one caller sends at once: a command, or a group of some of the same kind. */
-const itemsOf = ({ known }: SimulatedLedger, time: VirtualTime, random: Random): Asked[] => {
-  const next = () => nextAsked(random, known, instant(time), () => idOf(time));
-  const first = next();
-  if (!groupable.has(first.request.command) || random.chance(0.7)) return [first];
-  const others = Array.from({ length: 2 + random.below(3) }, next);
-  return [first, ...others.filter(({ request }) => request.command === first.request.command)];
-};
+const pauseOf = (random: Random): number => (random.chance(0.65) ? random.below(4) : random.below(3_000));
+/** For so long nothing runs, and then the clock is set: ledgers get old in no time. */
+const standstills = [60_000, 3_600_000, 86_400_000, 100 * 86_400_000];

@@ -111,4 +111,6 @@ export const within = async <T>(time: VirtualTime, random: Random, use: () => Pr
 };
 
 const hex = (random: Random, digits: number): string =>
-  Array.from({ length: digits }, () => random.below(16).toString(16)).join("");
+  Math.floor(random.next() * 16 ** digits)
+    .toString(16)
+    .padStart(digits, "0");

@@ -4,12 +4,10 @@ import type { Limits } from "../../../src/commands/limits.ts";
 import { eventCodec } from "../../../src/eventstore/codec.ts";
 import type { EventStore } from "../../../src/eventstore/store.ts";
 import { derivedId } from "../../../src/kernel/ids.ts";
-import { Unavailable } from "../../../src/platform/unavailable.ts";
-import { type Delivered, delivering, learn } from "../deliver.ts";
-import type { Operation } from "../history.ts";
+import { type Delivered, delivering } from "../deliver.ts";
 import type { Random } from "../random.ts";
+import { recorded, type Watched } from "../recording.ts";
 import { type Asked, type LedgerCommands, ledgerCommands } from "../requests.ts";
-import type { Knowledge } from "../workload.ts";
 import { simulatedMemory } from "./simulatedMemory.ts";
 import { simulatedStore, type Weather } from "./simulatedStore.ts";
 import type { VirtualTime } from "./virtualTime.ts";
@@ -23,9 +21,6 @@ export type Breakage = {
 };
 
 export type Process = { deliver: ReturnType<typeof delivering>; cut(): void; died: Promise<undefined> };
-
-/** What callers know and have done of a ledger. */
-export type SimulatedLedger = { known: Knowledge; operations: Operation[] };
 
 export const instant = (time: VirtualTime): string => new Date(time.now()).toISOString();
 export const idOf = (time: VirtualTime): string => derivedId("simulated", time.tick());
@@ -64,35 +59,22 @@ export const worldOf = (time: VirtualTime, random: Random, breakage: Breakage) =
 
   /** One delivery. @returns what was told; nothing when that is unknown */
   const deliver = async (
-    { known, operations }: SimulatedLedger,
+    ledger: Watched,
     items: readonly Asked[],
     isAtomic: boolean,
     process = random.pick(running),
   ): Promise<Delivered[] | undefined> => {
-    const together = isAtomic || items.some(({ dryRun }) => dryRun);
-    const unknown = { invokedAt: time.tick(), returnedAt: Number.POSITIVE_INFINITY, transactions: [] };
-    const begun: Operation[] = (together ? [items] : items.map((item) => [item])).map((each) => ({
-      ...{ items: each, isAtomic, ...unknown },
-    }));
-    operations.push(...begun);
     const sent = items.map((item) => breakage.asked?.(item) ?? item);
-    const heard = deliverTo(process, sent, isAtomic, known).then(
-      (outcomes) => {
-        for (const outcome of outcomes) learn(known, outcome);
-        returned(begun, outcomes, time.tick());
-        return outcomes;
-      },
-      (error: unknown) => {
-        if (!(error instanceof Unavailable)) for (const operation of begun) operation.failure = error;
-        return undefined;
-      },
-    );
+    const heard = recorded(ledger, items, isAtomic, {
+      tick: time.tick,
+      send: () => process.deliver.all(sent, isAtomic, ledger.known),
+    });
     const hurry = random.chance(0.05) ? [time.sleep(random.below(3_000)).then(() => undefined)] : [];
     return Promise.race([heard, process.died, ...hurry]);
   };
 
   /** A caller who was not told what became of it asks again, mostly. */
-  const send = async (ledger: SimulatedLedger, items: readonly Asked[]): Promise<boolean> => {
+  const send = async (ledger: Watched, items: readonly Asked[]): Promise<boolean> => {
     const isAtomic = items.length > 1 && random.chance(0.6);
     let again = items;
     for (let attempts = 0; attempts < 20; attempts += 1) {
@@ -145,22 +127,6 @@ export const worldOf = (time: VirtualTime, random: Random, breakage: Breakage) =
       for (const process of running) process.cut();
     },
   };
-};
-
-const deliverTo = async ({ deliver }: Process, items: readonly Asked[], isAtomic: boolean, place: Knowledge) => {
-  const [first] = items;
-  return items.length === 1 && first ? [await deliver.one(first, place)] : deliver.group(items, isAtomic, place);
-};
-
-const returned = (operations: readonly Operation[], outcomes: readonly Delivered[], returnedAt: number): void => {
-  let from = 0;
-  for (const operation of operations) {
-    const own = outcomes.slice(from, from + operation.items.length);
-    from += operation.items.length;
-    Object.assign(operation, {
-      ...{ returnedAt, told: own.map(({ told }) => told), transactions: own.map(({ transaction }) => transaction) },
-    });
-  }
 };
 
 const weatherOf = (random: Random): Weather => {
