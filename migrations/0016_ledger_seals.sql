@@ -36,7 +36,7 @@ reset role;
 do $$
 begin
   if exists (select from vault.seal_key) then
-    raise exception 'the vault holds the key that ledgers are sealed with: without it none can be sealed again'
+    raise exception 'the vault holds keys: without the one it seals with, no ledger is ever sealed under it again'
       using hint = 'If that is what you want, delete the row of vault.seal_key first.';
   end if;
 end
