@@ -39,8 +39,15 @@ export const keepLedgersUp = ({ handler, dueLedgers, now, log }: Means) => {
   };
 
   return repeating("ledger upkeep", log, async (signal, onProgress) => {
+    const failures: unknown[] = [];
     for (const workspaceId of await dueLedgers(now(), ledgersMax))
-      while (!signal.aborted && (await advance(workspaceId)) > 0) onProgress();
+      try {
+        while (!signal.aborted && (await advance(workspaceId)) > 0) onProgress();
+      } catch (error) {
+        failures.push(error);
+      }
+    // Told at the end: one ledger that cannot be kept up shall hold up none of those after it.
+    if (failures.length > 0) throw new AggregateError(failures, "some ledgers cannot be kept up");
     onProgress();
     await pause(everyMs, signal);
   });
