@@ -41,7 +41,7 @@ import {
 import { rechargeDeclined, rechargeRequested, rechargeSettled, rechargesTable } from "./ledger/recharges.ts";
 import { activationLine, line, type Moved, transactionsTable } from "./ledger/transactions.ts";
 import { usageTable, usedFor } from "./ledger/usage.ts";
-import { each, type Part, projection } from "./projection.ts";
+import { type Effect, each, projection } from "./projection.ts";
 
 type Sum = Parameters<typeof onItsDay>[0];
 
@@ -50,7 +50,7 @@ const movement = (sum: Sum) => each<Moved>(counted("transaction_count"), onItsDa
 
 /** Credits that wait for their time are not owned yet. */
 const once =
-  (part: Part<Moved>): Part<Moved> =>
+  (part: Effect<Moved>): Effect<Moved> =>
   (data, occurrence) =>
     data.effectiveAt === null ? part(data, occurrence) : [];
 

@@ -99,10 +99,10 @@ type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<
 type Change = RowChange | readonly RowChange[];
 
 /** What one event changes in some of a projection's tables. */
-export type Part<Data> = (data: Data, occurrence: Occurrence) => Change;
+export type Effect<Data> = (data: Data, occurrence: Occurrence) => Change;
 /** One event's changes in several tables, each told apart from the others. */
 export const each =
-  <Data>(...parts: readonly Part<NoInfer<Data>>[]): Part<Data> =>
+  <Data>(...parts: readonly Effect<NoInfer<Data>>[]): Effect<Data> =>
   (data, occurrence) => {
     const changes: RowChange[] = [];
     for (const part of parts) {

@@ -214,8 +214,8 @@ describe("in Postgres", () => {
     pool = openPool({ url: database.url, role: "everfold_projector", ...settings });
     connection = await pool.connect();
     await connection.query(`create table rebuild.sample (region text, number integer, owner uuid, name text,
-      amount bigint not null, "limit" bigint, count integer not null, is_open boolean, seen_at timestamptz, day date, parts jsonb,
-      primary key (region, number))`);
+      amount bigint not null, "limit" bigint, count integer not null, is_open boolean, seen_at timestamptz,
+      day date, parts jsonb, primary key (region, number))`);
   });
   afterAll(async () => {
     connection.release();

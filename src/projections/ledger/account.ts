@@ -1,7 +1,7 @@
 import type { Balance } from "../../domain/credits/amounts.ts";
 import { billingCycle } from "../../domain/credits/billingCycle.ts";
 import type { LedgerEvent } from "../../domain/credits/unfolding.ts";
-import { add, insert, type Part, type RowChange, set, table } from "../projection.ts";
+import { add, type Effect, insert, type RowChange, set, table } from "../projection.ts";
 
 export type EventData<T extends LedgerEvent["type"]> = Extract<LedgerEvent, { type: T }>["data"];
 export type InLedger = { workspaceId: string; organizationId: string; after: Balance };
@@ -50,7 +50,7 @@ export const accountTable = table(
 type Values = Parameters<typeof set<(typeof accountTable)["columns"], "workspace_id">>[2];
 type Counter = "transaction_count" | "alert_count" | "holds_captured" | "holds_released" | "holds_expired";
 
-export const accountOpened: Part<EventData<"LedgerOpened">> = (data, { revision }) => {
+export const accountOpened: Effect<EventData<"LedgerOpened">> = (data, { revision }) => {
   const { start, end } = billingCycle(data.openedAt, data.openedAt);
   return insert(accountTable, {
     workspace_id: data.workspaceId,
@@ -90,14 +90,14 @@ export const accountOpened: Part<EventData<"LedgerOpened">> = (data, { revision 
 };
 
 /** Whatever happened: where the ledger stands after it. */
-export const standing: Part<InLedger> = ({ workspaceId, after }, { revision }) =>
+export const standing: Effect<InLedger> = ({ workspaceId, after }, { revision }) =>
   settled(workspaceId, { credit_balance: after.posted, held: after.held, available: after.available, revision });
 
 const settled = (workspaceId: string, values: Values): RowChange =>
   set(accountTable, { workspace_id: workspaceId }, values);
 
 export const counted =
-  (counter: Counter): Part<InLedger> =>
+  (counter: Counter): Effect<InLedger> =>
   ({ workspaceId }) =>
     add(accountTable, { workspace_id: workspaceId }, { [counter]: 1 });
 
@@ -106,7 +106,7 @@ export const datedLots = ({ workspaceId }: InLedger): RowChange => settled(works
 
 /** Settings and standing that an event says in so many words. */
 const setting =
-  <D extends InLedger>(values: (data: D) => Values): Part<D> =>
+  <D extends InLedger>(values: (data: D) => Values): Effect<D> =>
   (data) =>
     settled(data.workspaceId, values(data));
 
@@ -162,4 +162,4 @@ export const alertConfigured = setting<EventData<"BalanceAlertConfigured">>(({ t
   alert_is_low: false,
 }));
 
-export const balanceIs = (isLow: boolean): Part<InLedger> => setting(() => ({ alert_is_low: isLow }));
+export const balanceIs = (isLow: boolean): Effect<InLedger> => setting(() => ({ alert_is_low: isLow }));

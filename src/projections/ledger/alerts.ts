@@ -1,7 +1,7 @@
 import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import { type Page, type Paged, paged } from "../page.ts";
-import { each, insert, type Part, table } from "../projection.ts";
+import { type Effect, each, insert, table } from "../projection.ts";
 import { counted, type EventData, type InLedger } from "./account.ts";
 
 /** What the people of a workspace should hear of, a row each. */
@@ -44,7 +44,7 @@ const nothing = {
   ...{ budget_id: null, recharge_id: null, reason: null },
 };
 
-const alert = <D extends InLedger>(kind: AlertKind, about: (data: D) => About): Part<D> =>
+const alert = <D extends InLedger>(kind: AlertKind, about: (data: D) => About): Effect<D> =>
   each<D>(
     (data, { id, revision, metadata: { occurredAt } }) =>
       insert(alertsTable, {
@@ -77,7 +77,7 @@ export const declined = alert<EventData<"RechargeDeclined">>("recharge_declined"
 }));
 export const suspended = alert<EventData<"AutoRechargeSuspended">>("recharge_suspended", ({ reason }) => ({ reason }));
 
-export type AlertRow = {
+type AlertRow = {
   id: string;
   kind: AlertKind;
   /** Percent of a budget, or available credits. */

@@ -4,7 +4,7 @@ import { sql } from "../../platform/sql.ts";
 import { balanceNow } from "./present.ts";
 
 /** The ledger as it was after the event at `revision`, the last that mattered to its balance. */
-export type BalanceRow = Balance & { revision: number };
+type BalanceRow = Balance & { revision: number };
 
 /**
  * What a ledger added up to after an event, or at a moment; undefined before there was one. Where clocks disagreed,

@@ -1,4 +1,4 @@
-import { insert, type Part, table } from "../projection.ts";
+import { type Effect, insert, table } from "../projection.ts";
 import type { InLedger } from "./account.ts";
 import { momentOf } from "./transactions.ts";
 
@@ -17,7 +17,7 @@ export const balancesTable = table(
   ["workspace_id", "revision"],
 );
 
-export const balanceNoted: Part<InLedger & { expiredAt?: string }> = (data, { revision, metadata }) =>
+export const balanceNoted: Effect<InLedger & { expiredAt?: string }> = (data, { revision, metadata }) =>
   insert(balancesTable, {
     workspace_id: data.workspaceId,
     revision,

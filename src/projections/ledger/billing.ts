@@ -5,7 +5,7 @@ import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import { balanceNow } from "./present.ts";
 
-export type BillingRow = {
+type BillingRow = {
   workspaceId: string;
   planType: string;
   /** What is posted: negative as far as the credit limit is drawn on. */
@@ -24,7 +24,7 @@ export type BillingRow = {
   /** Of the ledger's stream. */
   revision: number;
 };
-export type RechargeStanding = {
+type RechargeStanding = {
   state: RechargeState;
   target: number | null;
   coolOffSeconds: number;

@@ -1,5 +1,5 @@
 import { type BudgetPeriod, type Charge, periodStartOf } from "../../domain/credits/budget.ts";
-import { accumulate, insert, type Part, remove, table } from "../projection.ts";
+import { accumulate, type Effect, insert, remove, table } from "../projection.ts";
 import type { EventData, InLedger } from "./account.ts";
 
 export const budgetsTable = table(
@@ -35,7 +35,7 @@ type OfBudget = { workspaceId: string; budgetId: string };
 const keyOf = ({ workspaceId, budgetId }: OfBudget) => ({ workspace_id: workspaceId, budget_id: budgetId });
 
 /** All there is to a budget: its row is another one afterwards. */
-export const budgetSet: Part<EventData<"BudgetSet">> = (data, { metadata: { occurredAt } }) => [
+export const budgetSet: Effect<EventData<"BudgetSet">> = (data, { metadata: { occurredAt } }) => [
   remove(budgetsTable, keyOf(data)),
   insert(budgetsTable, {
     ...keyOf(data),
@@ -52,13 +52,13 @@ export const budgetSet: Part<EventData<"BudgetSet">> = (data, { metadata: { occu
 const periods: readonly BudgetPeriod[] = ["day", "week", "month"];
 
 /** Should it be set again, what was spent before does not count in it. */
-export const budgetRemoved: Part<EventData<"BudgetRemoved">> = (data, { metadata: { occurredAt } }) =>
+export const budgetRemoved: Effect<EventData<"BudgetRemoved">> = (data, { metadata: { occurredAt } }) =>
   [remove(budgetsTable, keyOf(data)), ...new Set(periods.map((period) => periodStartOf(period, occurredAt)))].map(
     (gone) => (typeof gone === "string" ? remove(periodsTable, { ...keyOf(data), period_start: gone }) : gone),
   );
 
 export const charged =
-  (sign: 1 | -1): Part<InLedger & { amount: number; charges: readonly Charge[] }> =>
+  (sign: 1 | -1): Effect<InLedger & { amount: number; charges: readonly Charge[] }> =>
   ({ workspaceId, organizationId, amount, charges }) =>
     charges.map(({ budgetId, periodStart }) =>
       accumulate(

@@ -2,7 +2,7 @@ import { type BudgetPeriod, type BudgetScope, periodStartOf } from "../../domain
 import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 
-export type BudgetRow = {
+type BudgetRow = {
   id: string;
   scope: BudgetScope;
   limit: number;
@@ -33,7 +33,8 @@ export const budgetsOf = async (read: Transaction, workspaceId: string, now: str
           left join read_model.credit_budget_periods p using (workspace_id, budget_id, period_start)
           left join lateral (
             select sum(h.amount - h.captured)::bigint as amount
-            from read_model.credit_holds h, jsonb_to_recordset(h.charges) as c ("budgetId" uuid, "periodStart" timestamptz)
+            from read_model.credit_holds h,
+              jsonb_to_recordset(h.charges) as c ("budgetId" uuid, "periodStart" timestamptz)
             where h.workspace_id = b.workspace_id and h.status = 'open' and h.expires_at > ${now}
               and c."budgetId" = b.budget_id and c."periodStart" = b.period_start
           ) as reserved on true

@@ -1,6 +1,6 @@
 import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
-import { accumulate, type Part, table } from "../projection.ts";
+import { accumulate, type Effect, table } from "../projection.ts";
 import { type Moved, momentOf } from "./transactions.ts";
 
 /**
@@ -30,7 +30,7 @@ type Sum = "granted" | "spent" | "refunded" | "deducted" | "expired" | "received
 export const dayOf = (moment: string): string => moment.slice(0, 10);
 
 export const onItsDay =
-  (sum: Sum): Part<Moved> =>
+  (sum: Sum): Effect<Moved> =>
   (moved, { metadata: { occurredAt } }) =>
     accumulate(
       daysTable,
@@ -39,14 +39,14 @@ export const onItsDay =
       { organization_id: moved.organizationId },
     );
 
-export type DayRow = Readonly<Record<Sum, number>> & {
+type DayRow = Readonly<Record<Sum, number>> & {
   day: string;
   opening: number;
   transactions: number;
   closing: number;
 };
 
-/** A row for each day from `from` to `to`, both included (YYYY-MM-DD, UTC), also for those on which nothing happened. */
+/** A row for each day from `from` to `to`, both included (YYYY-MM-DD, UTC), whether or not anything happened on it. */
 export const dailyHistory = (
   read: Transaction,
   workspaceId: string,

@@ -1,4 +1,4 @@
-import { add, each, insert, type Part, set, table } from "../projection.ts";
+import { add, type Effect, each, insert, set, table } from "../projection.ts";
 import { counted, type EventData } from "./account.ts";
 
 /** `parts` and `charges` are as they were when it was placed: captures take from the first parts on. */
@@ -26,7 +26,7 @@ export const holdsTable = table(
   ["workspace_id", "hold_id"],
 );
 
-export const holdPlaced: Part<EventData<"HoldPlaced">> = (data, { revision, metadata: { actor, occurredAt } }) =>
+export const holdPlaced: Effect<EventData<"HoldPlaced">> = (data, { revision, metadata: { actor, occurredAt } }) =>
   insert(holdsTable, {
     workspace_id: data.workspaceId,
     hold_id: data.holdId,
@@ -52,13 +52,13 @@ type OfHold = EventData<"HoldCaptured" | "HoldReleased" | "HoldExpired">;
 const keyOf = ({ workspaceId, holdId }: OfHold) => ({ workspace_id: workspaceId, hold_id: holdId });
 
 const ended =
-  <D extends OfHold>(status: "captured" | "released" | "expired", endOf?: (data: D) => string): Part<D> =>
+  <D extends OfHold>(status: "captured" | "released" | "expired", endOf?: (data: D) => string): Effect<D> =>
   (data, { metadata: { occurredAt } }) =>
     set(holdsTable, keyOf(data), { status, ended_at: endOf?.(data) ?? occurredAt });
 
 const wasCaptured = each<OfHold>(ended("captured"), counted("holds_captured"));
 
-export const holdCaptured: Part<EventData<"HoldCaptured">> = each(
+export const holdCaptured: Effect<EventData<"HoldCaptured">> = each(
   (data) => add(holdsTable, keyOf(data), { captured: data.amount }),
   (data, occurrence) => (data.isFinal ? wasCaptured(data, occurrence) : []),
 );

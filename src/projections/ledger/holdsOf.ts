@@ -2,9 +2,9 @@ import { query, type Transaction } from "../../platform/postgres.ts";
 import { type Sql, sql } from "../../platform/sql.ts";
 import { type Page, type Paged, paged } from "../page.ts";
 
-export type HoldStatus = "open" | "captured" | "released" | "expired";
+type HoldStatus = "open" | "captured" | "released" | "expired";
 
-export type HoldRow = {
+type HoldRow = {
   id: string;
   status: HoldStatus;
   amount: number;

@@ -1,5 +1,5 @@
-import type { LotKind, Part as Taken } from "../../domain/credits/lots.ts";
-import { accumulate, add, each, insert, type Part, type RowChange, set, table } from "../projection.ts";
+import type { LotKind, Part } from "../../domain/credits/lots.ts";
+import { accumulate, add, type Effect, each, insert, type RowChange, set, table } from "../projection.ts";
 import { datedLots, type EventData, type InLedger } from "./account.ts";
 
 /** Grants of credits and what is left of them: `remaining` can be spent, `held` is reserved by holds. */
@@ -25,12 +25,12 @@ export const lotsTable = table(
 );
 
 type Granted = EventData<"CreditsPurchased">;
-type Parts = InLedger & { parts: readonly Taken[] };
+type Parts = InLedger & { parts: readonly Part[] };
 
 const keyOf = ({ workspaceId }: InLedger, lot: number) => ({ workspace_id: workspaceId, lot });
 
 export const lotGranted =
-  (kind: LotKind): Part<Granted> =>
+  (kind: LotKind): Effect<Granted> =>
   (data, { metadata: { occurredAt } }) => {
     const { amount, settled, effectiveAt, expiresAt } = data;
     const row = insert(lotsTable, {
@@ -51,37 +51,38 @@ export const lotGranted =
     return effectiveAt === null && expiresAt === null ? row : [row, datedLots(data)];
   };
 
-export const lotActivated: Part<EventData<"CreditsActivated">> = (data) => [
+export const lotActivated: Effect<EventData<"CreditsActivated">> = (data) => [
   set(lotsTable, keyOf(data, data.lot), { status: "active" }),
   add(lotsTable, keyOf(data, data.lot), { remaining: -data.settled }),
 ];
 
-export const lotExpired: Part<EventData<"CreditsExpired">> = (data) => [
+export const lotExpired: Effect<EventData<"CreditsExpired">> = (data) => [
   set(lotsTable, keyOf(data, data.lot), { status: "expired" }),
   add(lotsTable, keyOf(data, data.lot), { remaining: -data.amount, expired: data.amount }),
 ];
 
-type Effect = (part: Taken) => { remaining?: number; held?: number };
+type Shift = (part: Part) => { remaining?: number; held?: number };
 
 /** Lot 0 is the credit limit: there is no row to change for it. */
-const changed = (data: InLedger, parts: readonly Taken[], effect: Effect): RowChange[] =>
-  parts.filter(({ lot }) => lot !== 0).map((part) => add(lotsTable, keyOf(data, part.lot), effect(part)));
+const changed = (data: InLedger, parts: readonly Part[], shift: Shift): RowChange[] =>
+  parts.filter(({ lot }) => lot !== 0).map((part) => add(lotsTable, keyOf(data, part.lot), shift(part)));
 
-export const drawnFromLots: Part<Parts> = (data) => changed(data, data.parts, ({ amount }) => ({ remaining: -amount }));
+export const drawnFromLots: Effect<Parts> = (data) =>
+  changed(data, data.parts, ({ amount }) => ({ remaining: -amount }));
 
-export const heldInLots: Part<Parts> = (data) =>
+export const heldInLots: Effect<Parts> = (data) =>
   changed(data, data.parts, ({ amount }) => ({ remaining: -amount, held: amount }));
 
-export const freedInLots: Part<Parts> = (data) =>
+export const freedInLots: Effect<Parts> = (data) =>
   changed(data, data.parts, ({ amount }) => ({ remaining: amount, held: -amount }));
 
-export const capturedFromLots: Part<EventData<"HoldCaptured">> = each(
+export const capturedFromLots: Effect<EventData<"HoldCaptured">> = each(
   (data) => changed(data, data.parts, ({ amount }) => ({ held: -amount })),
   (data, occurrence) => freedInLots({ ...data, parts: data.released }, occurrence),
 );
 
 /** Into the lots they name; one that there is not begins with what it gets. */
-export const returnedToLots: Part<Parts & { description?: string; reason?: string }> = (
+export const returnedToLots: Effect<Parts & { description?: string; reason?: string }> = (
   data,
   { metadata: { occurredAt } },
 ) => {

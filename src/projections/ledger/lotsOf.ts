@@ -4,7 +4,7 @@ import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import { ledgerAt } from "./present.ts";
 
-export type LotRow = {
+type LotRow = {
   lot: number;
   kind: LotKind;
   priority: number;

@@ -1,4 +1,4 @@
-import { insert, type Part, set, table } from "../projection.ts";
+import { type Effect, insert, set, table } from "../projection.ts";
 import type { EventData } from "./account.ts";
 
 /** Every recharge that was asked for, and what came of it: those that were not declined count in their period. */
@@ -18,7 +18,7 @@ export const rechargesTable = table(
   ["workspace_id", "recharge_id"],
 );
 
-export const rechargeRequested: Part<EventData<"RechargeRequested">> = (data) =>
+export const rechargeRequested: Effect<EventData<"RechargeRequested">> = (data) =>
   insert(rechargesTable, {
     workspace_id: data.workspaceId,
     period_start: data.periodStart,
@@ -31,7 +31,7 @@ export const rechargeRequested: Part<EventData<"RechargeRequested">> = (data) =>
     ended_at: null,
   });
 
-export const rechargeSettled: Part<EventData<"CreditsRecharged">> = (
+export const rechargeSettled: Effect<EventData<"CreditsRecharged">> = (
   { workspaceId, rechargeId },
   { metadata: { occurredAt } },
 ) =>
@@ -41,7 +41,7 @@ export const rechargeSettled: Part<EventData<"CreditsRecharged">> = (
     { status: "charged", ended_at: occurredAt },
   );
 
-export const rechargeDeclined: Part<EventData<"RechargeDeclined">> = (
+export const rechargeDeclined: Effect<EventData<"RechargeDeclined">> = (
   { workspaceId, rechargeId, reason },
   { metadata: { occurredAt } },
 ) =>

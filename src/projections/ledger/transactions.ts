@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { revisionIn } from "../../kernel/ids.ts";
-import { insert, type Part, table } from "../projection.ts";
+import { type Effect, insert, table } from "../projection.ts";
 import type { EventData, InLedger } from "./account.ts";
 
 /** One word for each way posted credits change (BILL-09). A capture is a debit that had been held. */
@@ -61,7 +61,7 @@ export const momentOf = ({ expiredAt, effectiveAt }: Pick<Moved, "expiredAt" | "
   expiredAt ?? effectiveAt ?? occurredAt;
 
 export const line =
-  (type: TransactionType, sign: 1 | -1): Part<Moved> =>
+  (type: TransactionType, sign: 1 | -1): Effect<Moved> =>
   (moved, { id, revision, metadata: { actor, occurredAt } }) => {
     const createdAt = momentOf(moved, occurredAt);
     const { kind, id: actorId } = moved.expiredAt || moved.effectiveAt ? system : actor;
@@ -99,5 +99,5 @@ const typeOfLot = {
 } as const satisfies Record<string, TransactionType>;
 
 /** The line that a lot had to wait for is the one it would have had at once. */
-export const activationLine: Part<EventData<"CreditsActivated">> = (data, occurrence) =>
+export const activationLine: Effect<EventData<"CreditsActivated">> = (data, occurrence) =>
   line(typeOfLot[data.kind], 1)(data, occurrence);

@@ -1,11 +1,11 @@
 import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import type { Page, Paged } from "../page.ts";
-import { accumulate, type Part, table } from "../projection.ts";
+import { accumulate, type Effect, table } from "../projection.ts";
 import type { InLedger } from "./account.ts";
 import { dayOf } from "./days.ts";
 
-/** What was spent on what, by whom and when (days in UTC). Empty text stands for nothing and nobody: keys have no null. */
+/** What was spent on what, by whom and when (days in UTC). Keys have no null: empty text is for nothing and nobody. */
 export const usageTable = table(
   "credit_usage",
   {
@@ -21,7 +21,7 @@ export const usageTable = table(
   ["workspace_id", "day", "category", "member_kind", "member_id"],
 );
 
-export const usedFor: Part<InLedger & { amount: number; category: string | null }> = (
+export const usedFor: Effect<InLedger & { amount: number; category: string | null }> = (
   { workspaceId, organizationId, amount, category },
   { metadata: { actor, occurredAt } },
 ) =>
@@ -38,10 +38,10 @@ export const usedFor: Part<InLedger & { amount: number; category: string | null 
     { organization_id: organizationId },
   );
 
-export type UsageGroup = "category" | "member" | "day";
+type UsageGroup = "category" | "member" | "day";
 
 /** Of `day`, `category` and `member` what was not asked to be told apart is null, as is what was not said. */
-export type UsageRow = {
+type UsageRow = {
   day: string | null;
   category: string | null;
   member: { kind: string; id: string | null } | null;
@@ -98,6 +98,13 @@ export const usageOf = async (
         ? []
         : [{ ...row, debits, member: memberKind === null ? null : { kind: memberKind, id: memberId } }],
     ),
-    total: rows[0]?.total ?? 0,
+    total: rows[0]?.total ?? (offset === 0 ? 0 : await groupsIn(read, workspaceId, { groupBy, from, to })),
   };
 };
+
+/** Behind the last page there is no row to say it. */
+const groupsIn = async (
+  read: Transaction,
+  workspaceId: string,
+  asked: { groupBy: UsageGroup; from: string; to: string },
+): Promise<number> => (await usageOf(read, workspaceId, { ...asked, limit: 1, offset: 0 })).total;

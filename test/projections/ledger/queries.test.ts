@@ -103,6 +103,8 @@ describe("a day at work", () => {
       { ...nobody, member: person("ada"), debits: 1, spent: 100, refunded: 25 },
       { ...nobody, member: person("bob"), debits: 2, spent: 80, refunded: 0 },
     ]);
+    const beyond = { groupBy: "member" as const, from: "2026-03-01", to: "2026-03-01", limit: 10, offset: 90 };
+    expect(await ledgers.read((read) => usageOf(read, workspaceId, beyond))).toEqual({ rows: [], total: 2 });
     expect(await used("day")).toEqual([{ ...nobody, day: "2026-03-01", debits: 3, spent: 180, refunded: 25 }]);
   });
 

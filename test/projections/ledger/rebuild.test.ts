@@ -41,7 +41,7 @@ const allRows = async () => {
 /** The same ones in every run. */
 const sampled = fc.sample(requests, { seed: 7, numRuns: 30 }).flat();
 
-test("ES-05: however late the ledger's read models are made, and while it goes on, their rows are the same", async () => {
+test("ES-05: however late the ledger's read models are made, and while it goes on, rows are the same", async () => {
   const { history } = storyOf(sampled);
   const [first, second, third] = [history.slice(0, 200), history.slice(200, 300), history.slice(300)];
   expect(third.length).toBeGreaterThan(100);

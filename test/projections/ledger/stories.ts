@@ -14,7 +14,7 @@ import { idAt } from "../../../src/kernel/ids.ts";
 import { later, ledgerStory, organizationId } from "../../domain/ledgerStory.ts";
 import { as, id } from "../../spec.ts";
 
-export const elsewhere = id("elsewhere");
+const elsewhere = id("elsewhere");
 /** As ledgers name their events: the id says at which revision it stands. */
 export const transactionId = (revision: bigint): string => idAt(revision, "test");
 
@@ -58,7 +58,7 @@ const request = fc.oneof(
 );
 type Request = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
-/** What people, workers and the payment provider ask for, with time between. Much of it is refused, which is as well. */
+/** What people, workers and the payment provider ask for, with time between. Much is refused, which is as well. */
 export const requests = fc.array(fc.record({ wait: fc.constantFrom(0, 0, 1, 30, 700, 3_000), asked: request }), {
   minLength: 1,
   maxLength: 50,
