@@ -66,7 +66,7 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
   let recalled: Commands = new Map();
   /** The command up to which the memory has all of them, and alone. */
   let forgottenUpTo: string | undefined;
-  /** Up to where snapshots were taken. */
+  /** Of the newest snapshot. */
   let snapshotAt = -1n;
 
   const beginAfter = (snapshot: Snapshot | undefined) => {
@@ -74,6 +74,7 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
     forgottenUpTo = snapshot?.lastCommandId;
     snapshotAt = snapshot?.revision ?? -1n;
     handOver.restart(forgottenUpTo);
+    return snapshot;
   };
 
   /** Never between `recall` and the decision it is for: a command would have left here, and not been found there. */
@@ -90,13 +91,12 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
   return {
     known: (commandId) => held.get(commandId) ?? recalled.get(commandId),
     add: held.add,
-    isFull: () =>
-      held.size() >= heldByLedgerMax || (held.size() >= snapshotEvery * 2 && total.commands >= heldCommandsMax),
-    async begin() {
-      const snapshot = await memory.snapshot(ledger, foldVersion);
-      beginAfter(snapshot);
-      return snapshot;
+    // With the next command a broken one begins anew.
+    isFull() {
+      const heldMax = total.commands < heldCommandsMax ? heldByLedgerMax : Math.min(heldByLedgerMax, snapshotEvery * 2);
+      return held.size() >= heldMax && !handOver.isBroken();
     },
+    begin: async () => beginAfter(await memory.snapshot(ledger, foldVersion)),
     async disown() {
       warn({ ledger }, "a ledger's snapshot is of events the store does not have, and is made anew");
       await memory.forget(ledger);
@@ -107,9 +107,8 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
       recalled = new Map();
       if (forgottenUpTo === undefined) return true;
       const older = commandIds.filter((id) => held.get(id) === undefined);
-      if (older.length === 0) return true;
-      const found = await memory.recall(ledger, forgottenUpTo, older);
-      if (found) recalled = found;
+      const found = older.length === 0 ? recalled : await memory.recall(ledger, forgottenUpTo, older);
+      recalled = found ?? recalled;
       return found !== undefined;
     },
     keep({ state, revision, position, chain }, lastCommandId) {

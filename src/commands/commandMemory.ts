@@ -31,14 +31,14 @@ export type CommandMemory = {
   recall(ledger: string, lastCommandId: string, commandIds: readonly string[]): Promise<Commands | undefined>;
   /**
    * Both or neither: a snapshot stands for all commands up to it. `commands` are those after `since`, the last command
-   * kept before; throws when that is not there any more.
+   * kept before. False when that is not there any more: then nothing is kept.
    */
   keep(
     ledger: string,
     fold: { version: number; snapshot: Snapshot },
     commands: Commands,
     since: string | undefined,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** Throws away what is kept of a ledger: it is about events the stream does not have. */
   forget(ledger: string): Promise<void>;
 };

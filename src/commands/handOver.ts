@@ -3,7 +3,8 @@ import type { CommandMemory, Commands, Snapshot } from "./commandMemory.ts";
 import type { HeldCommands } from "./heldCommands.ts";
 import type { Warn } from "./limits.ts";
 
-const retryMs = 1_000;
+const retryMinMs = 1_000;
+const retryMaxMs = 30_000;
 
 /** A fold, and the commands it was made of since the one before it. */
 export type Fold = { snapshot: Snapshot; commands: Commands };
@@ -15,6 +16,8 @@ export type HandOver = {
   done(): readonly Fold[];
   /** Ends with what is under way: then the memory has it, or would not take it. */
   settled(): Promise<void>;
+  /** Whether what the memory had is gone: it takes no more before a restart. */
+  isBroken(): boolean;
   /** Nothing that was begun matters any more: the memory has all commands up to this one. */
   restart(lastCommandId: string | undefined): void;
   /** What the memory does not take now it is not asked to take again. */
@@ -33,55 +36,73 @@ export const handOverOf = ({ ledger, foldVersion, memory, held, warn }: Options)
   let since: string | undefined;
   let next: Fold | undefined;
   let done: Fold[] = [];
-  let underWay: Promise<void> | undefined;
+  let underWay: Promise<boolean> | undefined;
+  let isRunning = false;
+  let isBroken = false;
   let isGivenUp = false;
 
-  const joined = (earlier: Fold, later: Fold | undefined): Fold =>
-    later ? { snapshot: later.snapshot, commands: held.joined(earlier.commands, later.commands) } : earlier;
-
-  const handOver = async (fold: Fold): Promise<void> => {
+  /** The lane may begin anew meanwhile: then nothing follows from what became of this. */
+  const handOver = async (fold: Fold): Promise<boolean> => {
     const { snapshot, commands } = fold;
     try {
-      await memory.keep(ledger, { version: foldVersion, snapshot }, commands, since);
-      // The lane may have begun anew meanwhile.
-      if (!held.has(commands)) return;
-      since = snapshot.lastCommandId;
-      done.push(fold);
+      const isKept = await memory.keep(ledger, { version: foldVersion, snapshot }, commands, since);
+      if (!held.has(commands)) return true;
+      if (isKept) {
+        since = snapshot.lastCommandId;
+        done.push(fold);
+      } else {
+        isBroken = true;
+        next = undefined;
+      }
+      return true;
     } catch (error) {
       warn({ error, ledger }, "a ledger's snapshot could not be kept; its commands stay in memory");
-      if (held.has(commands) && !isGivenUp) next = joined(fold, next);
-      await delay(retryMs, undefined, { ref: false });
+      if (held.has(commands) && !isGivenUp) next = joined(held, fold, next);
+      return false;
     }
   };
 
   const handOverAll = async (): Promise<void> => {
+    isRunning = true;
+    let retryMs = retryMinMs;
     while (next) {
       const fold = next;
       next = undefined;
       underWay = handOver(fold);
-      await underWay;
+      const isOver = await underWay;
+      if (!isOver) await delay(retryMs, undefined, { ref: false });
+      retryMs = isOver ? retryMinMs : Math.min(retryMs * 2, retryMaxMs);
     }
-    underWay = undefined;
+    isRunning = false;
   };
 
   return {
     begin(fold) {
-      next = next ? joined(next, fold) : fold;
-      if (!underWay) void handOverAll();
+      if (isBroken) return;
+      next = next ? joined(held, next, fold) : fold;
+      if (!isRunning) void handOverAll();
     },
     done() {
       const told = done;
       done = [];
       return told;
     },
-    settled: async () => underWay,
+    async settled() {
+      await underWay;
+    },
+    isBroken: () => isBroken,
     restart(lastCommandId) {
       since = lastCommandId;
       next = undefined;
       done = [];
+      isBroken = false;
     },
     giveUp() {
       isGivenUp = true;
     },
   };
 };
+
+/** The older commands with the newer ones, up to the newer snapshot. */
+const joined = (held: Options["held"], earlier: Fold, later: Fold | undefined): Fold =>
+  later ? { snapshot: later.snapshot, commands: held.joined(earlier.commands, later.commands) } : earlier;

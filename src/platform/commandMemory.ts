@@ -45,10 +45,10 @@ export const keptCommands = (pool: Pool) => ({
     { version, snapshot }: { version: number; snapshot: Snapshot },
     commands: Commands,
     since: string | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { revision, position, state, chain, lastCommandId } = snapshot;
-    await transaction(pool, async (connection) => {
-      if (since !== undefined) await stillThere(connection, ledger, since);
+    return transaction(pool, async (connection) => {
+      if (since !== undefined && !(await isThere(connection, ledger, since))) return false;
       for (const slice of slicesOf(commands)) await keepCommands(connection, ledger, slice);
       // Of two processes with one ledger the one that is behind must not take the other's snapshot back.
       await query(
@@ -61,6 +61,7 @@ export const keptCommands = (pool: Pool) => ({
             state = excluded.state, taken_at = now()
           where kept.fold_version <> excluded.fold_version or kept.revision < excluded.revision`,
       );
+      return true;
     });
   },
 
@@ -138,12 +139,12 @@ const forgetCommands = (connection: Transaction, ledger: string): Promise<void> 
   );
 
 /** A snapshot says that every command up to it is here: it must not be built on rows that were dropped meanwhile. */
-const stillThere = async (connection: Transaction, ledger: string, commandId: string): Promise<void> => {
+const isThere = async (connection: Transaction, ledger: string, commandId: string): Promise<boolean> => {
   const rows = await query(
     connection,
     sql`select from runtime.command_results where ledger = ${ledger} and command_id = ${commandId} for key share`,
   );
-  if (rows.length === 0) throw new Error(`the commands of ledger ${ledger} kept before are not there any more`);
+  return rows.length > 0;
 };
 
 const carriedOut = ({ input_hash, first_revision, revision, position }: CommandRow): CarriedOut => ({

@@ -92,6 +92,19 @@ test("what was thrown away while a lane relies on it is noticed before the next 
   expect(await coinsIn(process.handler, purseId)).toBe(999 - contexts.length);
 });
 
+test("what is thrown away while more is handed over is made anew with the next command", async () => {
+  const purseId = await openPurse(process.handler, 1_000);
+  const contexts = await takeUntilSnapshot(purseId);
+  await forgetAll();
+  // These are handed over to a memory that does not have what was before them.
+  const items = Array.from({ length: 30 }, () => ({ input: { purseId, coins: 1 }, context: contextOf() }));
+  await process.handler.handleAll(TakeCoins, items, { atomic: true });
+  const again = [...contexts, ...items.map(({ context }) => context)];
+  for (const context of again) expect(await take(purseId, context)).toMatchObject({ replayed: true });
+  await takeUntilSnapshot(purseId);
+  expect(await snapshotOf(purseId)).toBeGreaterThan(again.length - 2 * limits.snapshotEvery);
+});
+
 test("snapshots present, absent or thrown away: the same commands have the same outcome (>= 100 runs)", async () => {
   type Step = { kind: "fill" | "take"; coins: number } | { kind: "repeat"; which: number } | { kind: "forget" };
   const step: fc.Arbitrary<Step> = fc.oneof(
