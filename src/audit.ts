@@ -7,6 +7,7 @@ import { z } from "zod";
 import { ledgerExport } from "./audit/export.ts";
 import { allLedgers, replayLedger } from "./audit/replay.ts";
 import { type PublicKeys, publicKeysOf } from "./audit/seals.ts";
+import { several } from "./audit/sentences.ts";
 import { verify } from "./audit/verify.ts";
 import { ConfigError } from "./config.ts";
 import { linesOf, linesOfFile } from "./eventstore/textLines.ts";
@@ -70,7 +71,7 @@ const exported = async (workspaceId: string, file: string | undefined): Promise<
   }
   const target = file === undefined ? process.stdout : createWriteStream(file, { flags: "wx", mode: 0o600 });
   await pipeline(Readable.from(text()), target, { end: file !== undefined });
-  process.stderr.write(`${counted.events} events, ${counted.seals} seals.\n`);
+  process.stderr.write(`${several(counted.events, "event")}, ${several(counted.seals, "seal")}.\n`);
   return 0;
 };
 
@@ -95,8 +96,8 @@ const replayed = async (workspace: string): Promise<number> => {
     counted.differences += differences.length;
   }
   const { ledgers, events, differences } = counted;
-  const verdict = differences === 0 ? "the read models are what they add up to" : `${differences} differences`;
-  print(`${ledgers} ledgers, ${events} events: ${verdict}.`);
+  const verdict = differences === 0 ? "the read models are what they add up to" : several(differences, "difference");
+  print(`${several(ledgers, "ledger")}, ${several(events, "event")}: ${verdict}.`);
   return differences === 0 ? 0 : 1;
 };
 

@@ -6,6 +6,7 @@ import { type EventIndex, eventIndex } from "./eventIndex.ts";
 import { parsedLine } from "./ledgerLine.ts";
 import { type Recomputation, recomputation } from "./recomputation.ts";
 import { forgeryIn, type PublicKeys } from "./seals.ts";
+import { several } from "./sentences.ts";
 
 /** `report`: sentences for people, one a line. */
 export type Verdict = { isIntact: boolean; report: string };
@@ -98,11 +99,11 @@ const conclusion = ({ index, keys, events, workspaceId, seal }: Examination): Ve
     return { isIntact: false, report: "There are no seals in it: whether events were cut off cannot be seen." };
   const { posted, held } = balanceOf(ledger);
   const balance = `balance ${posted} credits${held === 0 ? "" : `, ${held} of them held`}`;
-  const report = `${last + 1} events of ${workspaceId}, chain intact, ${balance}.\n${aboutSeals(seal, keys)}`;
+  const report = `${several(last + 1, "event")} of ${workspaceId}, chain intact, ${balance}.\n${aboutSeals(seal, keys)}`;
   return { isIntact: true, report };
 };
 
 const aboutSeals = (seal: NumberedSeal | undefined, keys: PublicKeys | undefined): string =>
   seal && keys
-    ? `${seal.number} seals, all genuine, the last of ${seal.sealedAt} over the last event: nothing was cut off since.`
+    ? `${several(seal.number, "seal")}, all genuine, the last of ${seal.sealedAt} over the last event: nothing was cut off since.`
     : "Seals were not checked, since no --key is given: whether the history was made anew or cut off cannot be seen.";
