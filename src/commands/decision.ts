@@ -123,7 +123,7 @@ export const evolved = (on: Command["on"], state: unknown, type: string, data: D
 /** Base64 makes ciphertexts a third longer, and any field may be one. */
 const storedBytes = (data: Draft["data"], { userAgent }: CommandContext): number =>
   metadataBytes + Math.ceil((Buffer.byteLength(JSON.stringify(data)) + (userAgent?.length ?? 0)) * encodedRatio);
-const metadataBytes = 1_000;
+const metadataBytes = 850;
 const encodedRatio = 1.4;
 
 /** One object for all events of a command that are of the same version. */
