@@ -59,8 +59,7 @@ export const simulatedStore = (time: VirtualTime, random: Random, weather: Weath
     if (there.length !== from) return "conflict";
     const written = added.map((event, index): StoredEvent => {
       position += BigInt(1 + random.below(200));
-      const { data, metadata } = asStored({ data: event.data, metadata: event.metadata });
-      return { id: event.id, type: event.type, data, metadata, stream, revision: BigInt(from + index), position };
+      return { ...asStored(event), id: event.id, type: event.type, stream, revision: BigInt(from + index), position };
     });
     streams.set(stream, [...there, ...written]);
     all.push(...written);
@@ -116,7 +115,7 @@ export const simulatedStore = (time: VirtualTime, random: Random, weather: Weath
       for (let at = Number(from); at < end; ) {
         const page = events(stream).slice(at, Math.min(end, at + 1 + random.below(8)));
         if (page.length === 0) return;
-        yield* page.map(asStored);
+        yield* page;
         at += page.length;
         if (random.chance(0.1)) await reach();
       }
@@ -136,7 +135,7 @@ export const simulatedStore = (time: VirtualTime, random: Random, weather: Weath
           await time.sleep(50 + random.below(2_000));
         } else if (event) {
           after = event.position;
-          yield { kind: "event", event: asStored(event) };
+          yield { kind: "event", event };
         } else if (isCaughtUp) {
           if (!all.some(isWanted)) await new Promise<void>((heard) => listeners.push(heard));
         } else {
@@ -179,9 +178,8 @@ export const simulatedStore = (time: VirtualTime, random: Random, weather: Weath
   };
 };
 
-/** What comes out of a store is never the object that went in. */
-const asStored = <T extends Pick<StoredEvent, "data" | "metadata">>(event: T): T => ({
-  ...event,
-  data: JSON.parse(JSON.stringify(event.data)),
-  metadata: JSON.parse(JSON.stringify(event.metadata)),
+/** What is stored is never the object that was handed over. */
+const asStored = ({ data, metadata }: NewEvent): Pick<NewEvent, "data" | "metadata"> => ({
+  data: JSON.parse(JSON.stringify(data)),
+  metadata: JSON.parse(JSON.stringify(metadata)),
 });
