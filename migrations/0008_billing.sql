@@ -82,6 +82,7 @@ create table read_model.credit_balances (
   held bigint not null,
   available bigint not null,
   created_at timestamptz not null,
+  recorded_at timestamptz not null,
   primary key (workspace_id, revision)
 );
 create index credit_balances_created on read_model.credit_balances (workspace_id, created_at desc);

@@ -13,15 +13,17 @@ export const balancesTable = table(
     held: "bigint",
     available: "bigint",
     created_at: "timestamptz",
+    recorded_at: "timestamptz",
   },
   ["workspace_id", "revision"],
 );
 
-export const balanceNoted: Effect<InLedger & { expiredAt?: string }> = (data, { revision, metadata }) =>
+export const balanceNoted: Effect<InLedger & { expiredAt?: string }> = (data, { revision, metadata: { occurredAt } }) =>
   insert(balancesTable, {
     workspace_id: data.workspaceId,
     revision,
     organization_id: data.organizationId,
     ...data.after,
-    created_at: momentOf(data, metadata.occurredAt),
+    created_at: momentOf(data, occurredAt),
+    recorded_at: occurredAt,
   });

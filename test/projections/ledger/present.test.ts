@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { billingCycle } from "../../../src/domain/credits/billingCycle.ts";
-import { balanceOf, type OpenCreditLedger } from "../../../src/domain/credits/creditLedger.ts";
+import { balanceOf, creditLedger, type OpenCreditLedger } from "../../../src/domain/credits/creditLedger.ts";
 import { letTimePass } from "../../../src/domain/credits/due.ts";
-import { unfold } from "../../../src/domain/credits/unfolding.ts";
+import { opened, unfold } from "../../../src/domain/credits/unfolding.ts";
+import { fold } from "../../../src/kernel/decider.ts";
 import { balanceAt } from "../../../src/projections/ledger/balanceAt.ts";
 import { billingOf } from "../../../src/projections/ledger/billing.ts";
 import { budgetsOf } from "../../../src/projections/ledger/budgetsOf.ts";
@@ -12,6 +13,7 @@ import { dueLedgers } from "../../../src/projections/ledger/dueLedgers.ts";
 import { holdsOf } from "../../../src/projections/ledger/holdsOf.ts";
 import { lotsOf } from "../../../src/projections/ledger/lotsOf.ts";
 import { workspaceId } from "../../domain/ledgerStory.ts";
+import { facts } from "../../spec.ts";
 import { requests, storyOf } from "./stories.ts";
 import { writtenLedgers } from "./written.ts";
 
@@ -97,6 +99,21 @@ test("a ledger is due exactly when time alone has something to do to it", () =>
   }));
 
 const cycleStart = ({ openedAt }: OpenCreditLedger, now: string) => billingCycle(openedAt, now).start;
+
+test("the balance at any moment is what the write side would have found then", () =>
+  fc.assert(
+    fc.asyncProperty(requests, fc.array(fc.nat(40_000), { minLength: 8, maxLength: 8 }), async (asked, minutes) => {
+      const { history } = storyOf(asked);
+      await ledgers.write(history);
+      for (const each of minutes) {
+        const at = after(facts.now, each);
+        const known = history.filter(({ metadata }) => metadata.occurredAt <= at);
+        const expected = balanceOf(presentOf(opened(fold(creditLedger, known)), at));
+        expect(await ledgers.read((read) => balanceAt(read, workspaceId, { at }))).toMatchObject(expected);
+      }
+    }),
+    { numRuns: 100 },
+  ));
 
 test("the balance after each event is told for its revision", () =>
   forEveryMoment(async ({ history }) => {
