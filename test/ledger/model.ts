@@ -18,7 +18,7 @@ export type Model = { ledger: Ledger; done: ReadonlyMap<string, Done> };
 
 export const newModel = (ledger: Ledger): Model => ({ ledger, done: new Map() });
 
-export type Step = { model: Model; told: Told[]; entries: Entry[] };
+type Step = { model: Model; told: Told[]; entries: Entry[] };
 
 /** One command, or an atomic group of them, or a group that is only to be tried: each as a serial history has it. */
 export const ask = (model: Model, items: readonly Asked[], isAtomic = false): Step => {

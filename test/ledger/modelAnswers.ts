@@ -3,7 +3,7 @@ import type { Ledger } from "./modelLedger.ts";
 import type { Refused } from "./modelRefusal.ts";
 import type { Asked, Request } from "./requests.ts";
 
-export type Done = { kind: "done"; answer: (entries: readonly Entry[]) => unknown };
+type Done = { kind: "done"; answer: (entries: readonly Entry[]) => unknown };
 export type Outcome = Done | Refused;
 export const done = (answer: Done["answer"]): Done => ({ kind: "done", answer });
 export const nothing = done(() => null);

@@ -13,9 +13,9 @@ export type Hold = {
   referenceId: string | null;
   category: string | null;
 };
-export type Debit = { key: string; amount: number; parts: Part[]; charges: Charge[]; at: string };
-export type Scope = { kind: "workspace" } | { kind: "member" | "api_key"; id: string };
-export type Budget = {
+type Debit = { key: string; amount: number; parts: Part[]; charges: Charge[]; at: string };
+type Scope = { kind: "workspace" } | { kind: "member" | "api_key"; id: string };
+type Budget = {
   budgetId: string;
   scope: Scope;
   limit: number;
@@ -25,7 +25,7 @@ export type Budget = {
   spent: number;
   toldAt: number;
 };
-export type Settings = {
+type Settings = {
   isEnabled: boolean;
   threshold: number;
   amount: number;
@@ -33,7 +33,7 @@ export type Settings = {
   coolOffSeconds: number;
   periodCap: number;
 };
-export type Recharge = Settings & {
+type Recharge = Settings & {
   requests: number;
   pending: { rechargeId: string; amount: number } | null;
   notBefore: string;
@@ -86,7 +86,7 @@ export const sum = (parts: readonly { amount: number }[]): number => {
 };
 export const overdrawn = (parts: readonly Part[]): number => sum(parts.filter(({ lot }) => lot === 0));
 
-export const freeOf = ({ lots }: Ledger): number => sum(lots);
+const freeOf = ({ lots }: Ledger): number => sum(lots);
 
 export const balanceOf = (ledger: Ledger): Balance => {
   const reserved = ledger.holds.flatMap(({ parts }) => parts);

@@ -9,7 +9,7 @@ import { inexplicable, type Written } from "./linearizability.ts";
 import { ask, type Entry, newModel } from "./model.ts";
 import { unopenedLedger } from "./modelLedger.ts";
 
-export type Ledger = { workspaceId: string; stream: readonly StoredEvent[]; operations: readonly Operation[] };
+type Ledger = { workspaceId: string; stream: readonly StoredEvent[]; operations: readonly Operation[] };
 
 /** The first thing that is wrong with a ledger after all is over; nothing when everything is as it has to be. */
 export const faultIn = async (ledger: Ledger): Promise<string | undefined> =>

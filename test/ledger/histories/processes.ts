@@ -6,7 +6,7 @@ import type { Random } from "../random.ts";
 import { ledgerCommands } from "../requests.ts";
 
 /** A process as its callers see it: it may be dead, and then nothing it says counts. */
-export type Server = {
+type Server = {
   deliver: ReturnType<typeof delivering>;
   process: Process;
   proxy: LossyProxy;

@@ -8,7 +8,7 @@ import { nextItems, openingOf, people } from "../workload.ts";
 import { type VirtualTime, virtualTime, within } from "./virtualTime.ts";
 import { type Breakage, idOf, instant, type Process, type World, worldOf } from "./world.ts";
 
-export type Run = { fault: string | undefined; operations: readonly Operation[]; events: number };
+type Run = { fault: string | undefined; operations: readonly Operation[]; events: number };
 
 const startMs = Date.parse("2026-01-31T12:00:00.000Z");
 /** One run: some commands, some callers, two processes and whatever may befall them. All of it follows from the seed. */

@@ -6,7 +6,7 @@ import type { VirtualTime } from "./virtualTime.ts";
 
 type Kept = { version: number; snapshot: Snapshot | undefined; commands: Map<string, CarriedOut> };
 
-export type SimulatedMemory = {
+type SimulatedMemory = {
   connect(): { memory: CommandMemory; cut(): void };
   /** Throws away what is kept of all ledgers, or their snapshots alone. */
   drop(what: "everything" | "snapshots"): void;
@@ -56,13 +56,14 @@ export const simulatedMemory = (
         const state = JSON.stringify(snapshot.state);
         return reached(() => {
           const kept = keptOf(ledger);
-          if (since !== undefined && !kept.commands.has(since)) throw new Error("the commands before are gone");
+          if (since !== undefined && !kept.commands.has(since)) return false;
           const isNewer = !kept.snapshot || kept.version !== version || kept.snapshot.revision < snapshot.revision;
           ledgers.set(ledger, {
             version: isNewer ? version : kept.version,
             snapshot: isNewer ? { ...snapshot, state: JSON.parse(state) } : kept.snapshot,
             commands: new Map([...commands, ...kept.commands]),
           });
+          return true;
         });
       },
       forget: (ledger) => reached(() => void ledgers.delete(ledger)),

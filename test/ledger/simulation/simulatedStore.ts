@@ -29,7 +29,7 @@ type Connection = {
   cut(): void;
 };
 
-export type SimulatedStore = {
+type SimulatedStore = {
   connect(): Connection;
   /** Until it is up again, nothing is taken and nothing answered. */
   setUp(isUp: boolean): void;
