@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ledgerExport } from "./audit/export.ts";
+import { ledgerStream } from "./audit/ledgerLine.ts";
 import { allLedgers, replayLedger } from "./audit/replay.ts";
 import { type PublicKeys, publicKeysOf } from "./audit/seals.ts";
 import { several } from "./audit/sentences.ts";
@@ -86,10 +87,11 @@ const publicKey = async (): Promise<number> => {
 const replayed = async (workspace: string): Promise<number> => {
   await using stack = new AsyncDisposableStack();
   const { auditedBackends } = await installation();
-  const audited = await auditedBackends(stack);
+  const { store, rows } = await auditedBackends(stack);
   const counted = { ledgers: 0, events: 0, differences: 0 };
-  for (const id of workspace === "all" ? await allLedgers(audited) : [workspace]) {
-    const { events, differences } = await replayLedger(audited, id);
+  for (const id of workspace === "all" ? await allLedgers(store, rows) : [workspace]) {
+    const ledger = { workspaceId: id, events: store.read(ledgerStream(id)), rows };
+    const { events, differences } = await replayLedger(ledger);
     for (const difference of differences) print(`${id}: ${difference}`);
     counted.ledgers += 1;
     counted.events += events;

@@ -1,9 +1,8 @@
 import { balanceOf, type CreditLedger, creditLedger, type OpenCreditLedger } from "../domain/credits/creditLedger.ts";
-import type { EventStore } from "../eventstore/store.ts";
+import type { EventStore, StoredEvent } from "../eventstore/store.ts";
 import { type Pool, readAsTenant, type Transaction } from "../platform/postgres.ts";
 import { unlike, unlikeRows } from "./differences.ts";
 import { eventIndex } from "./eventIndex.ts";
-import { ledgerStream } from "./ledgerLine.ts";
 import {
   type BalanceRow,
   type BudgetRow,
@@ -21,8 +20,10 @@ import {
 import { recomputation } from "./recomputation.ts";
 import { budgetsShould, ledgerShould, lotsShould, noPast, note, type Past, spentKey } from "./replayedLedger.ts";
 
-type Options = {
-  store: Pick<EventStore, "read" | "follow">;
+type Ledger = {
+  workspaceId: string;
+  /** From the first one on. */
+  events: AsyncIterable<StoredEvent>;
   /** Of a role that sees the rows of all tenants. */
   rows: Pool;
 };
@@ -33,7 +34,7 @@ type Replayed = { events: number; differences: string[] };
  * Adds a ledger up anew from its events, and compares what comes out with what every event says and with the rows in
  * the read models, as of the event these have come to.
  */
-export const replayLedger = ({ store, rows }: Options, workspaceId: string): Promise<Replayed> =>
+export const replayLedger = ({ workspaceId, events, rows }: Ledger): Promise<Replayed> =>
   readAsTenant(rows, {}, async (read) => {
     using index = eventIndex();
     const row = await ledgerRow(read, workspaceId);
@@ -41,7 +42,7 @@ export const replayLedger = ({ store, rows }: Options, workspaceId: string): Pro
     const { add, ledger } = recomputation(workspaceId, index);
     const past = noPast();
     const differences: string[] = [];
-    for await (const stored of store.read(ledgerStream(workspaceId))) {
+    for await (const stored of events) {
       const before = ledger();
       const event = await add(stored);
       if (typeof event === "string") return { events: index.revision() + 1, differences: [...differences, event] };
@@ -135,7 +136,7 @@ const budgetDifferences = async (
 };
 
 /** Every ledger in the event store or in the read models. */
-export const allLedgers = async ({ store, rows }: Options): Promise<string[]> => {
+export const allLedgers = async (store: Pick<EventStore, "follow">, rows: Pool): Promise<string[]> => {
   const ids = new Set(await readAsTenant(rows, {}, projectedLedgers));
   const prefix = `${creditLedger.category}-`;
   const { signal } = new AbortController();
