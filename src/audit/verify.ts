@@ -99,11 +99,11 @@ const conclusion = ({ index, keys, events, workspaceId, seal }: Examination): Ve
     return { isIntact: false, report: "There are no seals in it: whether events were cut off cannot be seen." };
   const { posted, held } = balanceOf(ledger);
   const balance = `balance ${posted} credits${held === 0 ? "" : `, ${held} of them held`}`;
-  const report = `${several(last + 1, "event")} of ${workspaceId}, chain intact, ${balance}.\n${aboutSeals(seal, keys)}`;
-  return { isIntact: true, report };
+  const summary = `${several(last + 1, "event")} of ${workspaceId}, chain intact, ${balance}.`;
+  return { isIntact: true, report: `${summary}\n${aboutSeals(seal, keys)}` };
 };
 
 const aboutSeals = (seal: NumberedSeal | undefined, keys: PublicKeys | undefined): string =>
   seal && keys
-    ? `${several(seal.number, "seal")}, all genuine, the last of ${seal.sealedAt} over the last event: nothing was cut off since.`
-    : "Seals were not checked, since no --key is given: whether the history was made anew or cut off cannot be seen.";
+    ? `${several(seal.number, "seal")}, all genuine, the last over the last event: at ${seal.sealedAt} none was missing.`
+    : "Seals were not checked, since no --key is given: a history made anew, or cut off, cannot be seen.";
