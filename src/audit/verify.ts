@@ -105,5 +105,5 @@ const conclusion = ({ index, keys, events, workspaceId, seal }: Examination): Ve
 
 const aboutSeals = (seal: NumberedSeal | undefined, keys: PublicKeys | undefined): string =>
   seal && keys
-    ? `${several(seal.number, "seal")}, all genuine, the last over the last event: at ${seal.sealedAt} none was missing.`
+    ? `${several(seal.number, "seal")}, all genuine, one over the last event: at ${seal.sealedAt} none was missing.`
     : "Seals were not checked, since no --key is given: a history made anew, or cut off, cannot be seen.";
