@@ -1,23 +1,9 @@
 import { z } from "zod";
 import { Credits } from "../../domain/credits/amounts.ts";
+import { TransactionType } from "../../domain/credits/transactionType.ts";
 import type { LedgerEvent } from "../../domain/credits/unfolding.ts";
 import type { Recorded } from "../../kernel/decider.ts";
 import { Left, left } from "./ledgerCommand.ts";
-
-/** One word for each way posted credits change (BILL-09). A capture is a debit that had been held. */
-export const TransactionType = z.enum([
-  "purchase",
-  "grant",
-  "debit",
-  "recharge",
-  "refund",
-  "adjustment",
-  "expiry",
-  "transfer_out",
-  "transfer_in",
-  "transfer_return",
-]);
-export type TransactionType = z.output<typeof TransactionType>;
 
 /** A line of the ledger: `amount` is positive whatever the type, `change` is what it did to the posted balance. */
 export const Transaction = z.object({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Category, ReferenceId } from "../../domain/credits/amounts.ts";
-import { TransactionType } from "./transactions.ts";
+import { TransactionType } from "../../domain/credits/transactionType.ts";
 
 /** Of lines in a ledger, these: all of it where nothing is said. `from` is included, `to` is not. */
 export const TransactionFilter = z.object({

@@ -1,22 +1,7 @@
-import { z } from "zod";
+import type { TransactionType } from "../../domain/credits/transactionType.ts";
 import { revisionIn } from "../../kernel/ids.ts";
 import { type Effect, insert, table } from "../projection.ts";
 import type { EventData, InLedger } from "./account.ts";
-
-/** One word for each way posted credits change (BILL-09). A capture is a debit that had been held. */
-export const TransactionType = z.enum([
-  "purchase",
-  "grant",
-  "debit",
-  "recharge",
-  "refund",
-  "adjustment",
-  "expiry",
-  "transfer_out",
-  "transfer_in",
-  "transfer_return",
-]);
-export type TransactionType = z.output<typeof TransactionType>;
 
 /** A line is written once and never changes (BILL-08). Where it stands in the ledger is where its event does. */
 export const transactionsTable = table(

@@ -1,9 +1,9 @@
+import type { TransactionType } from "../../domain/credits/transactionType.ts";
 import { revisionIn } from "../../kernel/ids.ts";
 import { query, type Transaction } from "../../platform/postgres.ts";
 import { type Sql, sql } from "../../platform/sql.ts";
 import { type Page, type Paged, paged } from "../page.ts";
 import { type Continuation, continuationIn, cursorOf, type TransactionFilter } from "./transactionCursor.ts";
-import type { TransactionType } from "./transactions.ts";
 
 export type TransactionRow = {
   id: string;
