@@ -144,7 +144,7 @@ describe("a wallet many write to", () => {
     expect([billing.creditBalance, billing.transactionCount, all.length]).toEqual([970, 31, 31]);
   });
 
-  test("#9: sends to another that sends back at the same time, and neither waits for the other for ever", async () => {
+  test("#9: sends to another that sends back at the same time, and neither waits for ever", async () => {
     const [one, other] = [await newLedger(api, ada, 100), await newLedger(api, ada, 100)];
     const answers = await many(40, (index) => {
       const [from, to] = index % 2 ? [one, other] : [other, one];
@@ -187,7 +187,7 @@ describe("grants", () => {
     expect((await ledger.billing()).creditBalance).toBe(80);
   });
 
-  test("#14: what comes later does not change what was: neither a refund, nor an adjustment, nor an expiry", async () => {
+  test("#14: what comes later does not change what was, be it a refund or an adjustment", async () => {
     const ledger = await newLedger(api, ada, 100);
     const { transaction } = expectStatus(201, await debit(ledger, 60));
     const past = async () => [await ledger.see("/balance?revision=2"), await ledger.see("/balance?revision=1")];

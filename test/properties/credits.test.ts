@@ -121,7 +121,7 @@ describe.concurrent("a ledger over HTTP", { timeout: 240_000 }, () => {
     );
   });
 
-  test("P23, BILL-06, BILL-10: a debit to below the threshold asks for one recharge, which is credited once", async () => {
+  test("P23, BILL-06, BILL-10: a debit to below the threshold asks for a recharge, credited once", async () => {
     const ledger = await newLedger(api, ada, 1_000);
     const settings = fc.record({ threshold: fc.nat({ max: 1_500 }), amount: small, enabled: fc.boolean() });
     await holds(
