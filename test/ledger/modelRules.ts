@@ -19,7 +19,7 @@ import {
 } from "./modelLedger.ts";
 import { type Refused, refuse } from "./modelRefusal.ts";
 import { limits, recharging } from "./modelSettings.ts";
-import { endHold } from "./modelTime.ts";
+import { cycleStart, endHold } from "./modelTime.ts";
 import type { Asked } from "./requests.ts";
 
 const max = Number.MAX_SAFE_INTEGER;
@@ -34,12 +34,12 @@ const short = (ledger: Ledger, amount: number, now: string, available = balanceO
   });
 };
 
-const rechargeState = ({ recharge }: Ledger, now: string): string => {
+const rechargeState = ({ recharge, openedAt }: Ledger, now: string): string => {
   if (recharge.pending) return "pending";
   if (recharge.isSuspended) return "suspended";
   if (!recharge.isEnabled) return "off";
   if (now < recharge.notBefore) return "waiting";
-  return recharge.isCapTold ? "capped" : "idle";
+  return recharge.isCapTold && recharge.periodStart >= cycleStart(openedAt, now) ? "capped" : "idle";
 };
 
 const counts = ({ kind, id }: Actor, scope: Ledger["budgets"][number]["scope"]): boolean => {

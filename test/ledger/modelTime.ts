@@ -107,7 +107,7 @@ const askForRecharge = (ledger: Ledger, now: string): void => {
 };
 
 /** The last monthly return of the day the ledger was opened on; the end of the month where it is too short. */
-const cycleStart = (openedAt: string, now: string): string => {
+export const cycleStart = (openedAt: string, now: string): string => {
   const opened = new Date(openedAt);
   const at = new Date(now);
   const inMonth = (month: number): string => {

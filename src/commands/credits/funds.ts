@@ -1,3 +1,4 @@
+import { billingCycle } from "../../domain/credits/billingCycle.ts";
 import { applies, type Charge, currentPeriod, spentIn } from "../../domain/credits/budget.ts";
 import { balanceOf, type OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
 import { overdraft, type Part, taken } from "../../domain/credits/lots.ts";
@@ -11,7 +12,7 @@ export const drawing = (ledger: OpenCreditLedger, amount: number, { now }: Facts
   if (amount > available)
     return reject("insufficient", "INSUFFICIENT_CREDITS", "The available credits do not cover this.", {
       ...{ balance: posted, held, available, required: amount, shortfall: amount - available },
-      rechargeState: rechargeState(ledger.recharge, now),
+      rechargeState: rechargeState(ledger.recharge, billingCycle(ledger.openedAt, now).start, now),
     });
   const parts = taken(ledger.lots, amount);
   return amount > ledger.free ? [...parts, overdraft(amount - ledger.free)] : parts;

@@ -63,11 +63,11 @@ export const retryAt = (failures: number, now: string): string =>
 export const RechargeState = z.enum(["off", "idle", "pending", "waiting", "capped", "suspended"]);
 export type RechargeState = z.output<typeof RechargeState>;
 
-/** `waiting`: cooling off, or backing off after a decline. */
-export const rechargeState = (recharge: Recharge, now: string): RechargeState => {
+/** `waiting`: cooling off, or backing off after a decline. What was `capped` is not any more once a new cycle begins. */
+export const rechargeState = (recharge: Recharge, cycleStart: string, now: string): RechargeState => {
   if (recharge.pending) return "pending";
   if (recharge.isSuspended) return "suspended";
   if (!recharge.isEnabled) return "off";
   if (recharge.notBefore !== null && now < recharge.notBefore) return "waiting";
-  return recharge.isCapTold ? "capped" : "idle";
+  return recharge.isCapTold && recharge.periodStart >= cycleStart ? "capped" : "idle";
 };

@@ -112,13 +112,11 @@ const billingRow = (stored: Stored, now: string): BillingRow => {
 const rechargeStanding = (stored: Stored, cycleStart: string, now: string): RechargeStanding => {
   const { target, coolOffSeconds, periodCap, notBefore, failures, isSuspended, isCapTold, pendingId } = stored;
   const pending = pendingId === null ? null : { rechargeId: pendingId, amount: stored.pendingAmount ?? 0 };
-  const isThisPeriod = stored.periodStart !== null && stored.periodStart >= cycleStart;
-  const isEnabled = stored.autoRecharge;
+  const { autoRecharge: isEnabled, periodStart } = stored;
+  const charged = periodStart !== null && periodStart >= cycleStart ? stored.charged : 0;
+  const standing = { isEnabled, pending, notBefore, isSuspended, isCapTold, periodStart: periodStart ?? "" };
   return {
-    state: rechargeState(
-      { ...noRecharge, isEnabled, pending, notBefore, isSuspended, isCapTold: isCapTold && isThisPeriod },
-      now,
-    ),
-    ...{ target, coolOffSeconds, periodCap, charged: isThisPeriod ? stored.charged : 0, pending, notBefore, failures },
+    state: rechargeState({ ...noRecharge, ...standing }, cycleStart, now),
+    ...{ target, coolOffSeconds, periodCap, charged, pending, notBefore, failures },
   };
 };

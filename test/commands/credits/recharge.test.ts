@@ -70,7 +70,9 @@ describe("automatic recharge", () => {
     expect(story.spends(50).happened).toEqual(["CreditsDebited", "RechargeCapReached"]);
     expect(story.advances(1)).toEqual([]);
     expect(story.spends(1).refusal?.details).toMatchObject({ rechargeState: "capped" });
-    expect(story.advances(31 * 24 * 60)).toEqual(["RechargeRequested"]);
+    const nextCycle = 31 * 24 * 60;
+    expect(story.spends(1, nextCycle).refusal?.details).toMatchObject({ rechargeState: "idle" });
+    expect(story.advances(nextCycle)).toEqual(["RechargeRequested"]);
   });
 
   test("has a cap of ten recharges where none was asked for, the largest there can be", () => {
