@@ -56,7 +56,7 @@ export type Recorded<E extends AnyEvent = AnyEvent> = E & {
   metadata: Metadata;
 };
 
-export type Actor = { kind: "user" | "system" | "anonymous"; id: string | null };
+export type Actor = { kind: "user" | "api_key" | "system" | "anonymous"; id: string | null };
 
 /** What every stored event says about how it came to be. */
 export type Metadata = {
