@@ -1,10 +1,15 @@
 import { done, later, left, type Rules, transaction } from "./modelAnswers.ts";
-import { enter, fill } from "./modelLedger.ts";
+import { enter, fill, type Ledger } from "./modelLedger.ts";
 import { refuse } from "./modelRefusal.ts";
+
+const whose = ({ scope }: Pick<Ledger["budgets"][number], "scope">): string =>
+  scope.kind === "workspace" ? "" : `${scope.kind} ${scope.id}`;
 
 export const limits: Pick<Rules, "SetBudget" | "RemoveBudget" | "ConfigureBalanceAlert"> = {
   SetBudget(ledger, { budgetId, scope, limit, period, alertsAt = [80, 100] }) {
-    const before = ledger.budgets.find((each) => each.budgetId === budgetId && each.period === period);
+    const before = ledger.budgets.find((each) => each.budgetId === budgetId);
+    if (before && (before.period !== period || whose(before) !== whose({ scope })))
+      return refuse("conflict", "BUDGET_IS_FIXED", { budgetId, scope: before.scope, period: before.period });
     const { periodStart, spent } = before ?? { periodStart: "", spent: 0 };
     const others = ledger.budgets.filter((each) => each.budgetId !== budgetId);
     const reached = alertsAt.filter((percent) => spent > 0 && spent * 100 >= limit * percent);
@@ -22,7 +27,7 @@ export const limits: Pick<Rules, "SetBudget" | "RemoveBudget" | "ConfigureBalanc
   ConfigureBalanceAlert(ledger, { threshold, rearmAt: wanted }) {
     const rearmAt = wanted ?? (threshold ?? 0) + Math.ceil((threshold ?? 0) / 10);
     if (rearmAt < (threshold ?? 0)) return refuse("invalid", "REARM_BELOW_THRESHOLD");
-    ledger.alert = { threshold, rearmAt, isLow: false };
+    ledger.alert = { threshold, rearmAt, isLow: threshold === null ? false : ledger.alert.isLow };
     enter(ledger, "BalanceAlertConfigured", { threshold, rearmAt });
     return done((entries) => ({ threshold, rearmAt, ...left(entries) }));
   },

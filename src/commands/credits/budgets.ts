@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { CreditLevel } from "../../domain/credits/amounts.ts";
 import { BudgetTerms } from "../../domain/credits/budget.ts";
@@ -9,15 +10,24 @@ const permission = "billing:admin";
 
 export const Budget = BudgetTerms.extend({ id: z.uuid() });
 
-/** Makes a budget, or changes one. What was spent before it was made does not count in it. */
+/** Makes a budget, or changes its limit or its alerts. What was spent before it was made does not count in it. */
 export const SetBudget = ledgerCommand({
   name: "SetBudget",
   permission,
   input: InLedger.extend({ budgetId: z.uuid(), ...BudgetTerms.shape, alertsAt: BudgetTerms.shape.alertsAt.optional() }),
   output: Left.extend({ budget: Budget }),
   decide: ({ budgetId, scope, limit, period, alertsAt = [80, 100] }, { budgets }) => {
-    const isNew = budgets.every((budget) => budget.budgetId !== budgetId);
-    if (isNew && budgets.length >= budgetsMax)
+    const before = budgets.find((budget) => budget.budgetId === budgetId);
+    if (before && !(before.period === period && isDeepStrictEqual(before.scope, scope)))
+      return reject(
+        "conflict",
+        "BUDGET_IS_FIXED",
+        "A budget keeps its scope and its period: please make another one.",
+        {
+          ...{ budgetId, scope: before.scope, period: before.period },
+        },
+      );
+    if (!before && budgets.length >= budgetsMax)
       return reject("conflict", "TOO_MANY_BUDGETS", "There are too many budgets.", { max: budgetsMax });
     return [{ type: "BudgetSet", data: { budgetId, scope, limit, period, alertsAt } }];
   },

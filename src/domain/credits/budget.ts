@@ -73,6 +73,6 @@ const chargedWith =
   (budget: Budget, { budgetId, periodStart }: Charge): Budget => {
     if (budget.budgetId !== budgetId || periodStart < budget.periodStart) return budget;
     if (periodStart === budget.periodStart) return { ...budget, spent: Math.max(0, budget.spent + amount) };
-    // Given back from a period of other terms the budget once had: it begins none, and nothing was spent in it.
+    // Given back of what a budget of the same id was charged that was removed: it begins no period.
     return amount <= 0 ? budget : { ...budget, periodStart, spent: amount, toldAt: 0 };
   };

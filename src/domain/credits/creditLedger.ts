@@ -176,10 +176,10 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
 
     BudgetSet: onOpen((ledger, { budgetId, scope, limit, period, alertsAt }) => {
       const before = ledger.budgets.find((each) => each.budgetId === budgetId);
-      const { periodStart, spent } = before?.period === period ? before : { periodStart: "", spent: 0 };
+      const { periodStart, spent } = before ?? { periodStart: "", spent: 0 };
       const budget = { budgetId, scope, limit, period, alertsAt, periodStart, spent, toldAt: 0 };
       // What was told and is still so is not told again; what is not so any more may be.
-      const toldAt = before?.period === period ? Math.min(before.toldAt, thresholdReached(budget)) : 0;
+      const toldAt = Math.min(before?.toldAt ?? 0, thresholdReached(budget));
       return { ...ledger, budgets: [...ledger.budgets.filter((each) => each !== before), { ...budget, toldAt }] };
     }),
     BudgetRemoved: onOpen((ledger, { budgetId }) => ({
@@ -192,7 +192,8 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
     })),
     BalanceAlertConfigured: onOpen((ledger, { threshold, rearmAt }) => ({
       ...ledger,
-      alert: { threshold, rearmAt, isLow: false },
+      // What was told before its terms were changed is not told again by reason of them.
+      alert: { threshold, rearmAt, isLow: threshold !== null && ledger.alert.isLow },
     })),
     LowBalanceReached: onOpen((ledger) => ({ ...ledger, alert: { ...ledger.alert, isLow: true } })),
     BalanceRecovered: onOpen((ledger) => ({ ...ledger, alert: { ...ledger.alert, isLow: false } })),

@@ -159,7 +159,7 @@ export const rechargeCapped = setting<EventData<"RechargeCapReached">>(({ period
 export const alertConfigured = setting<EventData<"BalanceAlertConfigured">>(({ threshold, rearmAt }) => ({
   alert_threshold: threshold,
   alert_rearm_at: rearmAt,
-  alert_is_low: false,
+  ...(threshold === null && { alert_is_low: false }),
 }));
 
 export const balanceIs = (isLow: boolean): Effect<InLedger> => setting(() => ({ alert_is_low: isLow }));

@@ -4,17 +4,21 @@ import { AdvanceLedger, SetCreditLimit } from "../../../src/commands/credits/cre
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../../src/commands/credits/holds.ts";
 import { balanceMax } from "../../../src/domain/credits/amounts.ts";
+import type { BudgetScope } from "../../../src/domain/credits/budget.ts";
 import { later, ledgerStory } from "../../domain/ledgerStory.ts";
 import { as, id } from "../../spec.ts";
 
 const budgetId = id("budget");
 const spend = (amount: number) => ({ amount, description: "Enrichment" });
-const daily = (limit: number, scope: object = { kind: "workspace" }) => ({ budgetId, scope, limit, period: "day" });
+const daily = (limit: number, scope: BudgetScope = { kind: "workspace" }) => {
+  const period = "day" as const;
+  return { budgetId, scope, limit, period };
+};
 
-const limited = (limit: number, scope?: object) => {
+const limited = (limit: number, scope?: BudgetScope) => {
   const story = ledgerStory();
   story.buys(1_000);
-  story.ask(SetBudget, daily(limit, scope) as never);
+  story.ask(SetBudget, daily(limit, scope));
   return story;
 };
 
@@ -44,7 +48,7 @@ describe("a spending limit", () => {
     expect(member.ask(DebitCredits, spend(51), as("ada")).refusal?.code).toBe("SPENDING_LIMIT_EXCEEDED");
     expect(member.ask(DebitCredits, spend(51), as("grace")).refusal).toBeUndefined();
     const key = limited(50, { kind: "api_key", id: id("key") });
-    const byKey = { actor: { kind: "api_key", id: id("key") } } as never;
+    const byKey = { actor: { kind: "api_key", id: id("key") } } as const;
     expect(key.ask(DebitCredits, spend(51), byKey).refusal?.code).toBe("SPENDING_LIMIT_EXCEEDED");
     expect(key.ask(DebitCredits, spend(51), as("key")).refusal).toBeUndefined();
   });
@@ -64,7 +68,7 @@ describe("a spending limit", () => {
   test("can be changed, keeping what was spent, and removed", () => {
     const story = limited(50);
     story.ask(DebitCredits, spend(40));
-    story.ask(SetBudget, { ...daily(60), scope: { kind: "workspace" }, period: "day" });
+    story.ask(SetBudget, daily(60));
     expect(story.ask(DebitCredits, spend(21)).refusal?.details).toMatchObject({ limit: 60, spent: 40 });
     story.ask(RemoveBudget, { budgetId });
     expect(story.ask(DebitCredits, spend(21)).refusal).toBeUndefined();
@@ -88,8 +92,7 @@ describe("a spending limit that is changed", () => {
   test("does not tell again what it has told and what still is so, but what is so anew", () => {
     const story = limited(100);
     story.ask(DebitCredits, spend(85));
-    const change = (limit: number) =>
-      story.ask(SetBudget, { ...daily(limit), scope: { kind: "workspace" }, period: "day" });
+    const change = (limit: number) => story.ask(SetBudget, daily(limit));
     expect(change(105).happened).toEqual(["BudgetSet"]);
     expect(change(85).events.at(-1)?.data).toMatchObject({ threshold: 100 });
     expect(change(200).happened).toEqual(["BudgetSet"]);
@@ -99,11 +102,23 @@ describe("a spending limit that is changed", () => {
   test("says nothing of a period that is over", () => {
     const story = limited(100);
     story.ask(DebitCredits, spend(70));
-    const lower = { ...daily(50), scope: { kind: "workspace" }, period: "day" } as const;
-    expect(story.ask(SetBudget, lower, later(24 * 60)).happened).toEqual(["BudgetSet"]);
+    expect(story.ask(SetBudget, daily(50), later(24 * 60)).happened).toEqual(["BudgetSet"]);
   });
 
-  test("to another period counts on, whatever is given back of what was charged before", () => {
+  test("stays one of the same spending in the same periods: for others there are others", () => {
+    const story = limited(50);
+    story.ask(DebitCredits, spend(40));
+    const fixed = { rejected: "conflict", code: "BUDGET_IS_FIXED" };
+    const others = [{ ...daily(50), period: "week" as const }, daily(50, { kind: "member", id: id("ada") })];
+    for (const other of others)
+      expect(story.ask(SetBudget, other).refusal).toMatchObject({
+        ...fixed,
+        details: { budgetId, scope: { kind: "workspace" }, period: "day" },
+      });
+    expect(story.state().budgets).toMatchObject([{ scope: { kind: "workspace" }, period: "day", spent: 40 }]);
+  });
+
+  test("is another one after it was removed, whatever is given back of what was charged before", () => {
     const story = ledgerStory();
     story.buys(1_000);
     const budget = { budgetId, scope: { kind: "workspace" }, limit: 50 } as const;
@@ -111,6 +126,7 @@ describe("a spending limit that is changed", () => {
     const holdId = id("hold");
     story.ask(SetBudget, { ...budget, period: "day" }, onTheSecond);
     story.ask(PlaceHold, { holdId, ...spend(20) }, onTheSecond);
+    story.ask(RemoveBudget, { budgetId }, onTheSecond);
     story.ask(SetBudget, { ...budget, period: "month" }, onTheSecond);
     story.ask(DebitCredits, spend(50), onTheSecond);
     story.ask(CaptureHold, { holdId, amount: 5 }, onTheSecond);
@@ -132,6 +148,26 @@ describe("a low balance", () => {
     expect(story.ask(DebitCredits, spend(40)).happened).toEqual(["CreditsDebited"]);
     expect(story.buys(41).happened).toEqual(["CreditsPurchased", "BalanceRecovered"]);
     expect(story.ask(DebitCredits, spend(40)).happened).toEqual(low);
+  });
+
+  test("is not told again because its alert is set up anew while it is low", () => {
+    const story = ledgerStory();
+    story.buys(100);
+    story.ask(ConfigureBalanceAlert, { threshold: 50, rearmAt: 80 });
+    story.ask(DebitCredits, spend(60));
+    expect(story.ask(ConfigureBalanceAlert, { threshold: 60, rearmAt: 80 }).happened).toEqual([
+      "BalanceAlertConfigured",
+    ]);
+    expect(story.ask(ConfigureBalanceAlert, { threshold: 30, rearmAt: 40 }).happened).toEqual([
+      "BalanceAlertConfigured",
+      "BalanceRecovered",
+    ]);
+    expect(story.ask(DebitCredits, spend(11)).happened).toEqual(["CreditsDebited", "LowBalanceReached"]);
+    story.ask(ConfigureBalanceAlert, { threshold: null });
+    expect(story.ask(ConfigureBalanceAlert, { threshold: 30 }).happened).toEqual([
+      "BalanceAlertConfigured",
+      "LowBalanceReached",
+    ]);
   });
 
   test("is also told when credits are held", () => {
