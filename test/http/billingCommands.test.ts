@@ -215,6 +215,13 @@ describe("a budget", () => {
     expect(outcomeOf(await ledger.remove(`budgets/${id}`))).toEqual([404, "RESOURCE_NOT_FOUND"]);
   });
 
+  test("keeps its scope and its period", async () => {
+    const ledger = await newLedger(api, ada, 100);
+    const { id } = expectStatus(201, await ledger.ask("budgets", budget)).budget;
+    for (const other of [{ period: "day" }, { scope: { kind: "member", id: ada.id } }])
+      expect(outcomeOf(await ledger.set(`budgets/${id}`, { ...budget, ...other }))).toEqual([409, "BUDGET_IS_FIXED"]);
+  });
+
   test("of one member is nobody else's", async () => {
     const ledger = await newLedger(api, ada, 100);
     const scope = { kind: "member", id: randomUUID() };

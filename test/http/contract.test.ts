@@ -102,7 +102,7 @@ describe("FND-16: every list", () => {
       expectStatus(201, await api.post(`${within}/members`, { email, role: "viewer" }, asAda));
     }
     for (const limit of [500, 600, 700]) {
-      const budget = { scope: { kind: "workspace" }, limit, period: "month" };
+      const budget = { scope: { kind: "workspace" }, limit, period: "month", alertsAt: [1] };
       expectStatus(201, await api.post(`${within}/billing/budgets`, budget, asAda));
       expectStatus(201, await api.post(`${within}/billing/holds`, { amount: 1, description: "Run" }, asAda));
       expectStatus(201, await api.post(`${within}/billing/credits`, { amount: 1, description: "Invoice" }, asAda));

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { permissions } from "../../src/commands/access.ts";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
+import { exampleIds } from "../../src/http/examples.ts";
 import { API_PREFIX, type Route } from "../../src/http/route.ts";
 import {
   type Answer,
@@ -82,7 +83,8 @@ const sceneIn = async (): Promise<Scene> => {
   const { id: credentialId } = await made("credentials", { providerName: "openai", key: "sk-0123456789" });
   const { transaction } = await made("billing/debits", { amount: 10, description: "Enrich" });
   const { hold } = await made("billing/holds", { amount: 100, description: "Run" });
-  const { budget } = await made("billing/budgets", { scope: { kind: "workspace" }, limit: 5_000, period: "month" });
+  const scope = { kind: "member", id: exampleIds.member };
+  const { budget } = await made("billing/budgets", { scope, limit: 5_000, period: "month" });
   expectStatus(200, await api.delete(`${path}/members/${cast.organizationAdmin.id}`, founder));
   const ids = { workspaceId, otherWorkspaceId, userId: cast.target.id, credentialId };
   return { ...ids, transactionId: transaction.id, holdId: hold.id, budgetId: budget.id };
