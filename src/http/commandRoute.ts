@@ -28,6 +28,8 @@ export type CommandOptions<I extends z.ZodObject, A> = {
   author?: (answer: A) => string;
   /** Counted together with the other sign-in routes (AUTH-23). */
   limit?: "auth";
+  /** Of a workflow that ends with one command on the resource: answered with its revision, as such a command is. */
+  hasRevision?: true;
   /** Can be asked what it would do, with `?dryRun=true`: it is answered as ever, and nothing is written. */
   dryRun?: true;
 };
@@ -46,7 +48,7 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
   method: Exclude<Method, "GET">,
   path: string,
   source: Operation<I, A> | Command<I, D, S, A>,
-  { example, status = 200, fresh, author, limit, dryRun: canBeTried }: CommandOptions<I, A>,
+  { example, status = 200, fresh, author, limit, hasRevision, dryRun: canBeTried }: CommandOptions<I, A>,
 ): Binding => {
   const { name, permission, input, output } = source;
   const layout = layInput(path, input, fresh);
@@ -78,7 +80,7 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
       if (isRejection(outcome)) return sendFailure(request, reply, failureOfRejection(outcome));
       const userId = request.auth?.userId ?? author?.(outcome.answer) ?? null;
       if (!isTrial) ports.writes.wrote({ userId, workspaceId: context.workspaceId }, outcome.position);
-      if ("decide" in source) reply.header("etag", `"${outcome.revision}"`);
+      if ("decide" in source || hasRevision) reply.header("etag", `"${outcome.revision}"`);
       if (outcome.replayed) reply.header("idempotency-hit", "true");
       const position = String(outcome.position);
       const meta = { position, ...(isTrial && { dryRun: true }) };

@@ -230,6 +230,18 @@ describe("the revision of what was read", () => {
     expect(expectStatus(200, await api.get(billing, asAda))).toMatchObject({ creditBalance: 90, autoRecharge: true });
   });
 
+  test("a ledger's ETag comes with a refund and with many debits at once as well", async () => {
+    const billing = `/workspaces/${await newWorkspace(api, ada, 100)}/billing`;
+    const debits = [1, 2].map((amount) => ({ key: `run ${amount}`, amount, description: "Enrich" }));
+    const debited = await api.post(`${billing}/debits/bulk`, { debits }, asAda);
+    expect(debited.headers.get("etag")).toBe(await etagOf(billing));
+    const refunds = `${billing}/transactions/${expectStatus(200, debited).results[0].transaction.id}/refunds`;
+    const refund = { description: "Not found" };
+    const refunded = await api.post(refunds, refund, matching(debited.headers.get("etag") ?? ""));
+    expect([refunded.status, refunded.headers.get("etag")]).toEqual([201, await etagOf(billing)]);
+    expect((await api.post(refunds, refund, matching(debited.headers.get("etag") ?? ""))).status).toBe(412);
+  });
+
   test("an If-Match that is no ETag of ours is refused", async () => {
     const workspace = `/workspaces/${await newWorkspace(api, ada)}`;
     for (const etag of ["0", "*", 'W/"0"', '"0", "1"', '"-1"'])

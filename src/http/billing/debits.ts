@@ -27,6 +27,7 @@ export const debitRoutes = (app: App, operations: DebitOperations): void => {
     details: { ...left(990), required: 5_000, shortfall: 4_010, rechargeState: "off" },
   };
   app.command("POST", "/workspaces/:workspaceId/billing/debits/bulk", operations.bulkDebit, {
+    hasRevision: true,
     dryRun: true,
     example: {
       params: inWorkspace,
@@ -61,6 +62,7 @@ export const debitRoutes = (app: App, operations: DebitOperations): void => {
   } as const;
   app.command("POST", "/workspaces/:workspaceId/billing/transactions/:transactionId/refunds", operations.refund, {
     status: 201,
+    hasRevision: true,
     dryRun: true,
     example: {
       params: { ...inWorkspace, transactionId: debit.id },
