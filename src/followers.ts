@@ -16,12 +16,18 @@ export type Followers = {
   stop(): Promise<void>;
 };
 
+/** Events live as short as their batch: with room for a few batches hardly any of them is ever copied. */
+const youngGenerationMb = 96;
+
 /**
  * Read models and reactions, as far as ROLES asks for them, in a thread of their own: requests do not wait while a
  * batch of events is decoded and written. An error that nothing in there expects ends the process.
  */
 export const startFollowers = (data: FollowerData, onLogLine: (line: string) => void): Followers => {
-  const thread = new Worker(new URL("./followerThread.ts", import.meta.url), { workerData: data });
+  const thread = new Worker(new URL("./followerThread.ts", import.meta.url), {
+    workerData: data,
+    resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+  });
   thread.on("message", onLogLine);
   const ask = async (question: Question["ask"]): Promise<unknown> => {
     const { port1, port2 } = new MessageChannel();

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
+import manifest from "../../package.json" with { type: "json" };
 
 type EverfoldProcess = {
   port: number;
@@ -52,7 +53,8 @@ export const environmentOf = (directory: string, settings: Settings) => ({
 });
 
 /** `npm start` is timed as it is typed; what is put under load is the process that runs then, beside the baseline's. */
-const commands = { npm: ["npm", "start"], node: [process.execPath, "src/main.ts"] } as const;
+const [, , ...startArguments] = manifest.scripts.start.split(" ");
+const commands = { npm: ["npm", "start"], node: [process.execPath, ...startArguments] } as const;
 
 /** Stopped as by Ctrl-C in its terminal. */
 export const startEverfold = async (
