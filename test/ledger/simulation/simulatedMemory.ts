@@ -18,7 +18,7 @@ const never = new Promise<never>(() => undefined);
 export const simulatedMemory = (
   time: VirtualTime,
   random: Random,
-  weather: Pick<Weather, "forgetful">,
+  weather: Pick<Weather, "forgetful" | "slow">,
 ): SimulatedMemory => {
   const ledgers = new Map<string, Kept>();
   const keptOf = (ledger: string): Kept =>
@@ -30,7 +30,7 @@ export const simulatedMemory = (
     const reached = async <T>(act: () => T): Promise<T> => {
       const travel = async () => {
         if (isCut) return never;
-        await time.sleep(random.next() * 3);
+        await time.sleep(random.chance(weather.slow) ? random.below(3_000) : random.next() * 3);
         if (random.chance(weather.forgetful)) throw new Unavailable("the simulated memory does not answer");
       };
       await travel();
