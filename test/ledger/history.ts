@@ -1,6 +1,6 @@
 import type { Asked, Told } from "./requests.ts";
 
-/** What one caller asked of one ledger at once, and what it was told. Times count what was seen, one after the other. */
+/** What was asked of one ledger at once, and what was told. Times are numbers: what happened later has a higher one. */
 export type Operation = {
   items: readonly Asked[];
   isAtomic: boolean;

@@ -1,16 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { debitOf, type Ledger } from "./modelLedger.ts";
+import { debitOf, type Entry, type Ledger } from "./modelLedger.ts";
 import { refuse } from "./modelRefusal.ts";
 import { rules } from "./modelRules.ts";
 import { letTimePass, tellConsequences } from "./modelTime.ts";
 import type { Asked, Told } from "./requests.ts";
-
-/**
- * What a ledger is, said a second time and as plainly as it can be: nothing is cached, every balance is a sum, what is
- * due is looked for everywhere each time. It shares no code with the ledger it judges.
- */
-export type Entry = { type: string; after: Balance; [field: string]: unknown };
-export type Balance = { posted: number; held: number; available: number };
 
 /** What a command that has written something is recognised by, and answered with again. */
 type Done = { request: Asked["request"]; told: Extract<Told, { kind: "accepted" }> };

@@ -1,5 +1,4 @@
-import type { Entry } from "./model.ts";
-import type { Ledger } from "./modelLedger.ts";
+import type { Entry, Ledger } from "./modelLedger.ts";
 import type { Refused } from "./modelRefusal.ts";
 import type { Asked, Request } from "./requests.ts";
 

@@ -1,5 +1,11 @@
-import type { Balance, Entry } from "./model.ts";
 import type { Asked } from "./requests.ts";
+
+/**
+ * What a ledger is, said a second time and as plainly as it can be: nothing is cached, every balance is a sum, what is
+ * due is looked for everywhere each time. It shares no code with the ledger it judges.
+ */
+export type Entry = { type: string; after: Balance; [field: string]: unknown };
+type Balance = { posted: number; held: number; available: number };
 
 /** Some credits of a lot; lot 0 is the credit limit. */
 export type Part = { lot: number; amount: number; kind: string; priority: number; expiresAt: string | null };
@@ -59,7 +65,9 @@ export type Ledger = {
   debt: number;
   holds: Hold[];
   debits: Debit[];
-  refunds: { key: string; amount: number }[];
+  refunds: { key: string; amount: number; until: string }[];
+  /** Debits that could be refunded until then are over, for whoever comes with a clock that is behind as well. */
+  refundsClosedUntil: string;
   budgets: Budget[];
   alert: { threshold: number | null; rearmAt: number; isLow: boolean };
   recharge: Recharge;
@@ -72,6 +80,7 @@ export type Ledger = {
 export const unopenedLedger = (workspaceId: string, keyOf: Ledger["keyOf"]): Ledger => ({
   ...{ isOpen: false, workspaceId, keyOf, plan: "", openedAt: "", creditLimit: 0, written: 0, entries: [] },
   ...{ lots: [], coming: [], lotCount: 0, debt: 0, holds: [], debits: [], refunds: [], budgets: [] },
+  refundsClosedUntil: "",
   alert: { threshold: null, rearmAt: 0, isLow: false },
   recharge: {
     ...{ isEnabled: false, threshold: 0, amount: 0, target: null, coolOffSeconds: 60, periodCap: 0, requests: 0 },

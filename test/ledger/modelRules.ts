@@ -150,12 +150,12 @@ const spending: Pick<Rules, "DebitCredits" | "RefundTransaction"> = {
       transaction("CreditsDebited", { type: "debit", sign: -1, amount, description }, asked, { referenceId, category }),
     );
   },
-  /** For ever refunded: this ledger forgets nothing. */
   RefundTransaction(ledger, { transactionId, amount: wanted, description }, asked) {
     const debit = debitOf(ledger, transactionId);
     if (!debit) return refuse("missing", "TRANSACTION_NOT_FOUND");
     const refundableUntil = later(debit.at, 180 * dayMs);
-    if (asked.now > refundableUntil) return refuse("conflict", "REFUND_WINDOW_CLOSED", { refundableUntil });
+    if (asked.now > refundableUntil || refundableUntil <= ledger.refundsClosedUntil)
+      return refuse("conflict", "REFUND_WINDOW_CLOSED", { refundableUntil });
     const refunded = sum(ledger.refunds.filter(({ key }) => key === debit.key));
     const refundable = debit.amount - refunded;
     const amount = wanted ?? refundable;
@@ -171,7 +171,9 @@ const spending: Pick<Rules, "DebitCredits" | "RefundTransaction"> = {
     ledger.debt -= settled;
     putBack(ledger, parts);
     spend(ledger, debit.charges, -amount);
-    ledger.refunds = [...ledger.refunds, { key: debit.key, amount }];
+    ledger.refunds = [...ledger.refunds, { key: debit.key, amount, until: refundableUntil }];
+    for (const { until } of ledger.refunds)
+      if (until < asked.now && until > ledger.refundsClosedUntil) ledger.refundsClosedUntil = until;
     enter(ledger, "CreditsRefunded", { amount, parts, settled });
     return done(transaction("CreditsRefunded", { type: "refund", sign: 1, amount, description }, asked));
   },

@@ -6,8 +6,8 @@ import type { StoredEvent } from "../../src/eventstore/store.ts";
 import { fold } from "../../src/kernel/decider.ts";
 import type { Operation } from "./history.ts";
 import { inexplicable, type Written } from "./linearizability.ts";
-import { ask, type Entry, newModel } from "./model.ts";
-import { unopenedLedger } from "./modelLedger.ts";
+import { ask, newModel } from "./model.ts";
+import { type Entry, unopenedLedger } from "./modelLedger.ts";
 
 type Ledger = { workspaceId: string; stream: readonly StoredEvent[]; operations: readonly Operation[] };
 

@@ -37,6 +37,7 @@ const limitsOf = (random: Random): Partial<Limits> => ({
 /** Processes on one event store, each with a connection of its own that loses answers when it is told to. */
 export const startServers = async (backends: WriteSide, random: Random, count: number): Promise<Servers> => {
   const { url } = backends.eventStore;
+  let killed: number | undefined;
   const healthy = backends.process({ isFollowing: false });
 
   const start = async (): Promise<Server> => {
@@ -65,7 +66,10 @@ export const startServers = async (backends: WriteSide, random: Random, count: n
       void dead?.process.stop().catch(() => undefined);
     },
     killStore() {
-      process.kill(backends.eventStore.pid, "SIGKILL");
+      const { pid } = backends.eventStore;
+      // One that was killed before may not have been replaced yet.
+      if (pid !== killed) process.kill(pid, "SIGKILL");
+      killed = pid;
     },
     forgetCommands: backends.forgetCommands,
     read: (...asked) => healthy.store.read(...asked),

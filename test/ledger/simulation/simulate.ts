@@ -11,7 +11,7 @@ import { type Breakage, idOf, instant, type Process, type World, worldOf } from 
 type Run = { fault: string | undefined; operations: readonly Operation[]; events: number };
 
 const startMs = Date.parse("2026-01-31T12:00:00.000Z");
-/** One run: some commands, some callers, two processes and whatever may befall them. All of it follows from the seed. */
+/** One run: some commands, callers and processes, and whatever may befall them. All of it follows from the seed. */
 export const simulate = (seed: number, breakage: Breakage = {}): Promise<Run> => {
   const random = seeded(seed);
   const time = virtualTime(startMs + random.below(86_400_000 * 60));

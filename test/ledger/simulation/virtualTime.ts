@@ -89,7 +89,8 @@ export const within = async <T>(time: VirtualTime, random: Random, use: () => Pr
   let ids = 0;
   const nextId = () => {
     ids += 1;
-    return `${hex(random, 8)}-${ids.toString(16).padStart(4, "0")}-4${hex(random, 3)}-8${hex(random, 3)}-${hex(random, 12)}`;
+    const count = ids.toString(16).padStart(4, "0");
+    return `${hex(random, 8)}-${count}-4${hex(random, 3)}-8${hex(random, 3)}-${hex(random, 12)}`;
   };
   const startedAt = time.now();
   Object.assign(timers, { setTimeout: sleep });

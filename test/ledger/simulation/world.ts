@@ -30,8 +30,17 @@ const codec = eventCodec({ keysToRead: async () => new Map(), keysToWrite: async
 
 export type World = ReturnType<typeof worldOf>;
 
-/** Processes of one installation, with the store and the memory they share. */
-export const worldOf = (time: VirtualTime, random: Random, breakage: Breakage) => {
+type Site = {
+  time: VirtualTime;
+  random: Random;
+  weather: Weather;
+  store: ReturnType<typeof simulatedStore>;
+  memory: ReturnType<typeof simulatedMemory>;
+  boot(): Process;
+  running: Process[];
+};
+
+const siteOf = (time: VirtualTime, random: Random, breakage: Breakage): Site => {
   const weather = weatherOf(random);
   const store = simulatedStore(time, random, weather);
   const memory = simulatedMemory(time, random, weather);
@@ -56,6 +65,13 @@ export const worldOf = (time: VirtualTime, random: Random, breakage: Breakage) =
     return { deliver: delivering(handler, commands), cut, died };
   };
   const running = Array.from({ length: random.chance(0.7) ? 2 : 1 }, boot);
+  return { time, random, weather, store, memory, boot, running };
+};
+
+/** Processes of one installation, with the store and the memory they share. */
+export const worldOf = (time: VirtualTime, random: Random, breakage: Breakage) => {
+  const site = siteOf(time, random, breakage);
+  const { weather, store, running } = site;
 
   /** One delivery. @returns what was told; nothing when that is unknown */
   const deliver = async (
@@ -92,32 +108,7 @@ export const worldOf = (time: VirtualTime, random: Random, breakage: Breakage) =
     deliver,
     send,
     processes: (): readonly Process[] => running,
-    /** Something goes wrong now and then, until it is over. */
-    trouble(isOver: () => boolean) {
-      const kinds = [
-        () => {
-          const index = random.below(running.length);
-          running[index]?.cut();
-          running[index] = boot();
-        },
-        () => {
-          store.setUp(false);
-          time.after(random.pick([5, 500, 8_000, 15_000]), () => store.setUp(true));
-        },
-        () => time.stepClock(random.pick([-200 * 86_400_000, -3_600_000, -5_000, -7, 7, 5_000, 3_600_000])),
-        () => memory.drop("everything"),
-        () => memory.drop("snapshots"),
-      ];
-      const every = random.pick([5, 50, 1_000, 20_000, 10 ** 9]);
-      let left = random.below(8);
-      const strike = () => {
-        left -= 1;
-        if (isOver() || left < 0) return;
-        random.pick(kinds)();
-        time.after(random.below(every) + 1, strike);
-      };
-      time.after(random.below(every), strike);
-    },
+    trouble: (isOver: () => boolean) => startTrouble(site, isOver),
     /** Nothing goes wrong any more. */
     calm() {
       Object.assign(weather, fair);
@@ -127,6 +118,33 @@ export const worldOf = (time: VirtualTime, random: Random, breakage: Breakage) =
       for (const process of running) process.cut();
     },
   };
+};
+
+/** Something goes wrong now and then, until it is over. */
+const startTrouble = ({ time, random, store, memory, boot, running }: Site, isOver: () => boolean): void => {
+  const kinds = [
+    () => {
+      const index = random.below(running.length);
+      running[index]?.cut();
+      running[index] = boot();
+    },
+    () => {
+      store.setUp(false);
+      time.after(random.pick([5, 500, 8_000, 15_000]), () => store.setUp(true));
+    },
+    () => time.stepClock(random.pick([-200 * 86_400_000, -3_600_000, -5_000, -7, 7, 5_000, 3_600_000])),
+    () => memory.drop("everything"),
+    () => memory.drop("snapshots"),
+  ];
+  const every = random.pick([5, 50, 1_000, 20_000, 10 ** 9]);
+  let left = random.below(8);
+  const strike = () => {
+    left -= 1;
+    if (isOver() || left < 0) return;
+    random.pick(kinds)();
+    time.after(random.below(every) + 1, strike);
+  };
+  time.after(random.below(every), strike);
 };
 
 const weatherOf = (random: Random): Weather => {
