@@ -1,6 +1,6 @@
 import type { Balance } from "../domain/credits/amounts.ts";
 import { balanceOf, type CreditLedger, type OpenCreditLedger } from "../domain/credits/creditLedger.ts";
-import { totalOf } from "../domain/credits/lots.ts";
+import { type Part, totalOf, withoutParts } from "../domain/credits/lots.ts";
 import type { LedgerEvent } from "../domain/credits/unfolding.ts";
 
 /**
@@ -49,6 +49,7 @@ const movement = (before: OpenCreditLedger, event: LedgerEvent, after: CreditLed
 /** Which way the amount of an event goes. */
 const directions: Readonly<Record<LedgerEvent["type"], readonly [posted: -1 | 0 | 1, held: -1 | 0 | 1]>> = {
   LedgerOpened: [0, 0],
+  LedgerClosed: [0, 0],
   CreditLimitSet: [0, 0],
   CreditsPurchased: [1, 0],
   CreditsGranted: [1, 0],
@@ -100,10 +101,16 @@ const unlikeItsObject = (before: OpenCreditLedger, event: LedgerEvent): string |
       return event.data.lot === before.lotCount + 1 ? undefined : `lot ${event.data.lot} is not the next one`;
     case "CreditsActivated":
       return whole(before.coming, event.data, `lot ${event.data.lot} does not wait for its time with this amount`);
+    case "CreditsDebited":
+    case "CreditsDeducted":
+    case "TransferSent":
+      return drawnFrom(before.lots, event.data.parts);
     case "CreditsExpired":
       return whole(before.lots, event.data, `lot ${event.data.lot} does not hold what expires of it`);
     case "HoldPlaced":
-      return holdIn(before, event.data) && `hold ${event.data.holdId} is open already`;
+      return holdIn(before, event.data)
+        ? `hold ${event.data.holdId} is open already`
+        : drawnFrom(before.lots, event.data.parts);
     case "HoldCaptured":
       return captured(holdIn(before, event.data)?.amount, event.data);
     case "HoldReleased":
@@ -127,6 +134,12 @@ const whole = (
   { lot, amount }: { lot: number; amount: number },
   otherwise: string,
 ): string | undefined => (lots.some((each) => each.lot === lot && each.amount === amount) ? undefined : otherwise);
+
+/** The lot that does not hold what is taken from it. */
+const drawnFrom = (lots: readonly Part[], parts: readonly Part[]): string | undefined => {
+  const missing = parts.find(({ lot }, index) => !withoutParts(lots, parts.slice(0, index + 1)) && lot !== 0);
+  return missing && `lot ${missing.lot} does not hold ${missing.amount} credits`;
+};
 
 const holdIn = ({ holds }: OpenCreditLedger, { holdId }: { holdId: string }) =>
   holds.find((hold) => hold.holdId === holdId);

@@ -71,7 +71,7 @@ const decoded = async (stored: StoredEvent): Promise<Recorded<LedgerEvent> | und
   }
 };
 
-/** A fold throws where a lot would come to hold less than nothing. */
+/** A history may be anything: whatever comes of an event is said of that event. */
 const folded = (before: CreditLedger, event: LedgerEvent): CreditLedger | string => {
   try {
     return fold(creditLedger, [event], before);

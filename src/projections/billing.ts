@@ -1,5 +1,6 @@
 import { creditLedger } from "../domain/credits/creditLedger.ts";
 import {
+  accountClosed,
   accountOpened,
   accountTable,
   alertConfigured,
@@ -79,6 +80,7 @@ export const billing = projection({
   of: [creditLedger],
   when: {
     LedgerOpened: each(accountOpened, balanceNoted),
+    LedgerClosed: each(standing, accountClosed),
     CreditLimitSet: each(standing, limitSet, balanceNoted),
 
     CreditsPurchased: each(standing, lotGranted("purchased"), gained("purchase")),

@@ -14,7 +14,7 @@ export const transferCompletion = ({
   handler,
   now,
 }: {
-  handler: Pick<Handler, "handle">;
+  handler: Pick<Handler, "handle" | "stateOf">;
   now: () => string;
 }): Reaction =>
   reaction({

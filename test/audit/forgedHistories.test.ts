@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { verify } from "../../src/audit/verify.ts";
-import { creditLedger } from "../../src/domain/credits/creditLedger.ts";
+import type { Balance } from "../../src/domain/credits/amounts.ts";
+import { balanceOf, creditLedger } from "../../src/domain/credits/creditLedger.ts";
 import { overdraft, type Part } from "../../src/domain/credits/lots.ts";
-import { type Happening, happen, type LedgerEvent, opened, unfold } from "../../src/domain/credits/unfolding.ts";
+import { type Happening, type LedgerEvent, opened } from "../../src/domain/credits/unfolding.ts";
 import { linkOf } from "../../src/eventstore/chain.ts";
 import { linesOf } from "../../src/eventstore/textLines.ts";
 import { fold } from "../../src/kernel/decider.ts";
@@ -18,10 +19,17 @@ const opening: LedgerEvent = {
   data: { ...inLedger, planType: "free", creditLimit: 0, openedAt: now },
 };
 /** Every event says of itself what the fold gives, whatever else is wrong with it. */
-const history = (...happened: readonly Happening[]): LedgerEvent[] => [
-  opening,
-  ...happened.reduce(happen, unfold(opened(fold(creditLedger, [opening])))).events,
-];
+const history = (...happened: readonly Happening[]): LedgerEvent[] => {
+  const events: LedgerEvent[] = [opening];
+  let ledger = fold(creditLedger, events);
+  for (const { type, data } of happened) {
+    // Type and data came in as one of the events' own pairs, which spreading loses.
+    const said = (after: Balance) => ({ type, data: { ...inLedger, ...data, after } }) as LedgerEvent;
+    ledger = fold(creditLedger, [said(inLedger.after)], ledger);
+    events.push(said(balanceOf(opened(ledger))));
+  }
+  return events;
+};
 const idOf = (revision: number): string => idAt(BigInt(revision), workspaceId);
 
 /** As whoever can write to the store, and knows how links are made, would have it exported. */
@@ -42,6 +50,10 @@ const lotOne = (amount: number): Part => ({ lot: 1, amount, kind: "purchased", p
 const bought = (amount: number, lot = 1): Happening => ({
   type: "CreditsPurchased",
   data: { amount, lot, priority: 50, effectiveAt: null, expiresAt: null, settled: 0, ...text },
+});
+const expired = (amount: number): Happening => ({
+  type: "CreditsExpired",
+  data: { lot: 1, amount, kind: "purchased", expiredAt: now },
 });
 const spent = { ...text, category: null, charges: [] };
 const debited = (amount: number, parts = [lotOne(amount)]): Happening => ({
@@ -107,6 +119,18 @@ describe("a history whose chain was made anew is found out when", () => {
       () => history(bought(100), held(10), captured(4, [])),
       3,
       "what is left of hold",
+    ],
+    [
+      "a lot is held twice",
+      () => [...history(bought(100), held(60)), ...history(bought(100), held(60, "2")).slice(2)],
+      3,
+      "lot 1 does not hold 60 credits",
+    ],
+    [
+      "a lot expires that is not there",
+      () => history(bought(100), expired(100), expired(100)),
+      3,
+      "lot 1 does not hold what expires of it",
     ],
     [
       "a hold is captured again after it was resolved",

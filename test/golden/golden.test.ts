@@ -56,11 +56,12 @@ describe("events of every version there was are read for ever", () => {
   });
 });
 
-test("a ledger folds to this as long as its foldVersion is 3: snapshots of that version hold it", () => {
-  expect(creditLedger.ledger).toEqual({ foldVersion: 3 });
+test("a ledger folds to this as long as its foldVersion is 4: snapshots of that version hold it", () => {
+  expect(creditLedger.ledger).toEqual({ foldVersion: 4 });
   const terms = { priority: 50, expiresAt: null };
   expect(folded(creditLedger)).toEqual({
     status: "open",
+    isClosed: true,
     workspaceId: "0198a000-0000-7000-8000-000000000003",
     organizationId: "0198a000-0000-7000-8000-000000000002",
     planType: "pro",
@@ -78,6 +79,7 @@ test("a ledger folds to this as long as its foldVersion is 3: snapshots of that 
     holds: [],
     ...{ free: 1055, held: 0, heldOverdraft: 0 },
     refunds: [{ debitId: "0198a000-0000-7000-8000-000000000011", amount: 10, until: "2026-08-28T09:00:00.000Z" }],
+    refundsClosedUntil: "",
     transfers: [],
     budgets: [
       {

@@ -32,6 +32,7 @@ export const AdvanceLedger = ledgerCommand({
   input: InLedger,
   output: z.object({ written: z.int() }),
   catchesUp: true,
+  windsUp: true,
   decide: () => [],
   answer: ({ events }) => ({ written: events.length }),
 });

@@ -69,6 +69,7 @@ export const CaptureHold = ledgerCommand({
     referenceId: ReferenceId.optional(),
   }),
   output: TransactionWritten.extend({ released: CreditLevel, remaining: CreditLevel }),
+  windsUp: true,
   decide: ({ holdId, amount: wanted, final = true, ...about }, ledger) => {
     const hold = openHold(ledger, holdId);
     if (isRejection(hold)) return hold;
@@ -103,6 +104,7 @@ export const ReleaseHold = ledgerCommand({
   permission: "billing:write",
   input: InLedger.extend({ holdId: z.uuid() }),
   output: Left.extend({ released: Credits }),
+  windsUp: true,
   decide: ({ holdId }, ledger) => {
     const hold = openHold(ledger, holdId);
     if (isRejection(hold)) return hold;

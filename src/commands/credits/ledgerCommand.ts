@@ -27,6 +27,8 @@ type Definition<I extends z.ZodObject, A> = {
   answer: (told: Told<z.output<I>>) => A;
   /** It is there to write what is due: as much of it as there may be in one append. */
   catchesUp?: true;
+  /** It brings to its end what is under way: also when the ledger is closed. */
+  windsUp?: true;
 };
 
 /**
@@ -41,6 +43,7 @@ export const ledgerCommand = <I extends z.ZodObject, A>(
     stream: ({ workspaceId }) => String(workspaceId),
     decide: (input, ledger, facts) => {
       if (ledger.status !== "open") return unopened;
+      if (ledger.isClosed && !definition.windsUp) return closed;
       const present = letTimePass(unfold(ledger), facts.now, dueMax);
       if (!definition.catchesUp && isBehind(present.ledger, facts.now)) return catchingUp;
       const outcome = definition.decide(input, present.ledger, facts);
@@ -56,6 +59,7 @@ const catchingUp = reject(
   "LEDGER_CATCHING_UP",
   "More has become due in this ledger than is written at once. Please try again shortly.",
 );
+const closed = reject("conflict", "LEDGER_CLOSED", "This ledger is closed, since its workspace was deleted.");
 const unopened = reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
 
 type EventOfType<T extends LedgerEvent["type"]> = Extract<Recorded<LedgerEvent>, { type: T }>;

@@ -66,6 +66,7 @@ export const SettleRecharge = ledgerCommand({
   permission,
   input: Charged.extend({ reference: Description }),
   output: TransactionWritten,
+  windsUp: true,
   decide: ({ rechargeId, reference: referenceId }, ledger) => {
     const amount = pendingAmount(ledger, rechargeId);
     if (typeof amount !== "number") return amount;
@@ -83,6 +84,7 @@ export const DeclineRecharge = ledgerCommand({
   permission,
   input: Charged.extend({ reason: Description }),
   output: Left.extend({ failures: CreditLevel }),
+  windsUp: true,
   decide: ({ rechargeId, reason }, ledger, { now }) => {
     const amount = pendingAmount(ledger, rechargeId);
     if (typeof amount !== "number") return amount;

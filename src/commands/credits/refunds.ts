@@ -23,9 +23,10 @@ export const RefundDebit = ledgerCommand({
     debit: z.object({ amount: Credits, parts: z.array(Part), charges: z.array(Charge), debitedAt: z.iso.datetime() }),
   }),
   output: TransactionWritten,
+  windsUp: true,
   decide: ({ transactionId: debitId, amount: wanted, description, debit }, ledger, { now: refundedAt }) => {
     const refundableUntil = new Date(Date.parse(debit.debitedAt) + refundableDays * dayMs).toISOString();
-    if (refundedAt > refundableUntil)
+    if (refundedAt > refundableUntil || refundableUntil <= ledger.refundsClosedUntil)
       return reject("conflict", "REFUND_WINDOW_CLOSED", "This debit is too old to be refunded.", { refundableUntil });
     const refunded = ledger.refunds.find((each) => each.debitId === debitId)?.amount ?? 0;
     const refundable = debit.amount - refunded;

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { Credits, Description } from "../../domain/credits/amounts.ts";
 import { beyond, Part } from "../../domain/credits/lots.ts";
+import { workspace } from "../../domain/tenancy/workspace.ts";
 import { derivedId } from "../../kernel/ids.ts";
 import { isRejection, type Rejection, reject } from "../../kernel/rejection.ts";
 import { type CommandContext, unconditional } from "../commandContext.ts";
 import type { Handler } from "../handler.ts";
 import { operation } from "../operation.ts";
+import { CloseLedger } from "./closure.ts";
 import { drawing } from "./funds.ts";
 import { lotsMax } from "./grants.ts";
 import { asked, InLedger, ledgerCommand, tooMuch } from "./ledgerCommand.ts";
@@ -59,9 +61,11 @@ export const ReceiveTransfer = ledgerCommand({
     description: Description,
   }),
   output: Outcome,
+  windsUp: true,
   decide: ({ transferId, fromWorkspaceId, organizationId, amount, parts, description }, ledger) => {
     const isFull = ledger.lots.length + ledger.coming.length + parts.length > lotsMax;
     const reason =
+      (ledger.isClosed ? "LEDGER_CLOSED" : undefined) ??
       (organizationId === ledger.organizationId ? undefined : "OTHER_ORGANIZATION") ??
       tooMuch(ledger, amount)?.code ??
       (isFull ? "TOO_MANY_LOTS" : undefined);
@@ -83,6 +87,7 @@ export const CompleteTransfer = ledgerCommand({
   permission,
   input: InLedger.extend({ transferId: z.uuid(), outcome: Outcome }),
   output: z.null(),
+  windsUp: true,
   decide: ({ transferId, outcome }, ledger) => {
     const sent = ledger.transfers.find((transfer) => transfer.transferId === transferId);
     if (!sent) return [];
@@ -107,7 +112,7 @@ export type SentTransfer = z.output<typeof Sent> & {
  * this one notes it or has them back. Each step is a command of the transfer's own, so that it is taken once.
  */
 export const carryOver = async (
-  handler: Pick<Handler, "handle">,
+  handler: Pick<Handler, "handle" | "stateOf">,
   sent: SentTransfer,
   context: CommandContext,
 ): Promise<(Outcome & { position: bigint }) | Rejection> => {
@@ -117,6 +122,12 @@ export const carryOver = async (
     commandId: derivedId(transferId, name),
     workspaceId: on,
   });
+  const { state: receiving } = await handler.stateOf(workspace, toWorkspaceId);
+  if (receiving.status === "deleted") {
+    // Deleted meanwhile, and perhaps not closed yet: what came in now could never be spent.
+    const closed = await handler.handle(CloseLedger, { workspaceId: toWorkspaceId }, step("close", toWorkspaceId));
+    if (isRejection(closed)) return closed;
+  }
   const received = await handler.handle(
     ReceiveTransfer,
     {

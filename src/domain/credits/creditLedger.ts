@@ -5,10 +5,8 @@ import { type LedgerEvents, ledgerEvents } from "./ledgerEvents.ts";
 import { beyond, type LotKind, type Part, totalOf, withoutParts, withParts } from "./lots.ts";
 import type { PlanType } from "./plans.ts";
 import { noRecharge, type Recharge } from "./recharge.ts";
+import { type Refunds, withRefund } from "./refunds.ts";
 import { earliest, sooner } from "./schedule.ts";
-
-/** A process whose clock is ahead must not make one whose clock is right forget what was refunded. */
-const clocksApartMs = 86_400_000;
 
 /** Credits set aside: `parts` are in no lot any more. */
 export type Hold = {
@@ -25,8 +23,10 @@ export type Hold = {
 /** A lot whose time has not come. */
 export type Coming = Part & { effectiveAt: string; description: string };
 
-export type OpenCreditLedger = {
+export type OpenCreditLedger = Refunds & {
   status: "open";
+  /** Its workspace is gone: what is under way comes to its end, and nothing new begins. */
+  isClosed: boolean;
   workspaceId: string;
   organizationId: string;
   planType: PlanType;
@@ -45,8 +45,6 @@ export type OpenCreditLedger = {
   free: number;
   held: number;
   heldOverdraft: number;
-  /** What was given back of debits, as long as more of them could be, and a day longer. */
-  refunds: readonly { debitId: string; amount: number; until: string }[];
   /** Sent, and neither received nor returned. */
   transfers: readonly { transferId: string; parts: readonly Part[] }[];
   budgets: readonly Budget[];
@@ -71,25 +69,41 @@ export const roomIn = (ledger: OpenCreditLedger): number => {
   return balanceMax - creditLimit - Math.max(0, balanceOf(ledger).posted) - expected;
 };
 
-/** An event before the first one changes nothing. */
+type Evolving<Data> = (ledger: OpenCreditLedger, data: Data) => OpenCreditLedger;
+
+/**
+ * What does not fit a ledger as it is changes nothing: an event before the first one, or about a lot, a hold, a transfer
+ * that is not there or not with this amount. So any history can be read, and an audit says what is wrong with it.
+ */
 const onOpen =
-  <Data>(evolve: (ledger: OpenCreditLedger, data: Data) => OpenCreditLedger) =>
+  <Data>(evolve: Evolving<Data>) =>
   (ledger: CreditLedger, data: Data): CreditLedger =>
     ledger.status === "open" ? evolve(ledger, data) : ledger;
+
+/** On a ledger out of whose lots the parts are gone already. */
+const onDrawn = <Data extends { parts: readonly Part[] }>(evolve: Evolving<Data>) =>
+  onOpen<Data>((ledger, data) => {
+    const rest = drawn(ledger, data.parts);
+    return rest ? evolve(rest, data) : ledger;
+  });
 
 /** A workspace's prepaid credits. Its id is the workspace's; its events carry the hash chain auditors verify. */
 export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
   category: "credit_ledger",
   events: ledgerEvents,
   initial: { status: "unopened" },
-  ledger: { foldVersion: 3 },
+  ledger: { foldVersion: 4 },
   evolve: {
-    LedgerOpened: (_, { workspaceId, organizationId, planType, creditLimit, openedAt }) => ({
-      ...{ status: "open", workspaceId, organizationId, planType, openedAt, creditLimit },
-      ...{ lots: [], coming: [], lotCount: 0, debt: 0, holds: [], free: 0, held: 0, heldOverdraft: 0 },
-      ...{ refunds: [], transfers: [], budgets: [], recharge: noRecharge, dueAt: null },
-      alert: { threshold: null, rearmAt: 0, isLow: false },
-    }),
+    LedgerOpened: (ledger, { workspaceId, organizationId, planType, creditLimit, openedAt }) =>
+      ledger.status === "open"
+        ? ledger
+        : {
+            ...{ status: "open", isClosed: false, workspaceId, organizationId, planType, openedAt, creditLimit },
+            ...{ lots: [], coming: [], lotCount: 0, debt: 0, holds: [], free: 0, held: 0, heldOverdraft: 0 },
+            ...{ refunds: [], refundsClosedUntil: "", transfers: [], budgets: [], recharge: noRecharge, dueAt: null },
+            alert: { threshold: null, rearmAt: 0, isLow: false },
+          },
+    LedgerClosed: onOpen((ledger) => ({ ...recharging(ledger, { isEnabled: false }), isClosed: true })),
     CreditLimitSet: onOpen((ledger, { creditLimit }) => ({ ...ledger, creditLimit })),
 
     CreditsPurchased: onOpen((ledger, data) => granted(ledger, "purchased", data)),
@@ -105,32 +119,28 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
       const rest = { ...ledger, coming: ledger.coming.filter((each) => each !== activated) };
       return scheduled(filled(rest, partOf(activated), settled));
     }),
-    CreditsExpired: onOpen((ledger, { lot, amount }) =>
-      scheduled({ ...ledger, lots: ledger.lots.filter((each) => each.lot !== lot), free: ledger.free - amount }),
-    ),
-
-    CreditsDebited: onOpen((ledger, { parts, charges, amount }) => charge(drawn(ledger, parts), charges, amount)),
-    CreditsDeducted: onOpen((ledger, { parts }) => drawn(ledger, parts)),
-    CreditsRefunded: onOpen((ledger, refund) => {
-      const { debitId, amount, parts, settled, charges, refundableUntil: until, refundedAt } = refund;
-      const before = ledger.refunds.find((each) => each.debitId === debitId)?.amount ?? 0;
-      const forgotten = new Date(Date.parse(refundedAt) - clocksApartMs).toISOString();
-      const others = ledger.refunds.filter((each) => each.debitId !== debitId && each.until > forgotten);
-      const refunds = [...others, { debitId, amount: before + amount, until }];
-      return charge({ ...returned(ledger, parts, settled), refunds }, charges, -amount);
+    CreditsExpired: onOpen((ledger, { lot, amount }) => {
+      const lots = ledger.lots.filter((each) => each.lot !== lot || each.amount !== amount);
+      return lots.length === ledger.lots.length ? ledger : scheduled({ ...ledger, lots, free: ledger.free - amount });
     }),
 
-    HoldPlaced: onOpen((ledger, { holdId, amount, parts, charges, expiresAt, description, referenceId, category }) => {
+    CreditsDebited: onDrawn((rest, { charges, amount }) => charge(rest, charges, amount)),
+    CreditsDeducted: onDrawn((rest) => rest),
+    CreditsRefunded: onOpen((ledger, refund) => {
+      const { amount, parts, settled, charges } = refund;
+      return charge({ ...returned(ledger, parts, settled), ...withRefund(ledger, refund) }, charges, -amount);
+    }),
+
+    HoldPlaced: onDrawn((rest, { holdId, amount, parts, charges, expiresAt, description, referenceId, category }) => {
       const hold = { holdId, amount, parts, charges, expiresAt, description, referenceId, category };
-      const holds = [...ledger.holds, hold];
       const overdraft = overdrawn(parts);
-      const reserved = { ...drawn(ledger, parts), debt: ledger.debt, holds };
-      const counted = { held: ledger.held + amount, heldOverdraft: ledger.heldOverdraft + overdraft };
-      return charge(dueBy({ ...reserved, ...counted }, expiresAt), charges, amount);
+      const reserved = { debt: rest.debt - overdraft, heldOverdraft: rest.heldOverdraft + overdraft };
+      const counted = { holds: [...rest.holds, hold], held: rest.held + amount };
+      return charge(dueBy({ ...rest, ...reserved, ...counted }, expiresAt), charges, amount);
     }),
     HoldCaptured: onOpen((ledger, { holdId, amount, parts, released, isFinal }) => {
       const hold = ledger.holds.find((each) => each.holdId === holdId);
-      if (!hold) return ledger;
+      if (!hold || hold.amount - amount < totalOf(released)) return ledger;
       const rest = { ...hold, amount: hold.amount - amount, parts: beyond(hold.parts, amount) };
       const captured = {
         ...{ debt: ledger.debt + overdrawn(parts), held: ledger.held - amount },
@@ -142,16 +152,17 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
     HoldReleased: onOpen((ledger, { holdId, parts }) => freed(ledger, holdId, parts)),
     HoldExpired: onOpen((ledger, { holdId, parts }) => scheduled(freed(ledger, holdId, parts))),
 
-    TransferSent: onOpen((ledger, { transferId, parts }) => ({
-      ...drawn(ledger, parts),
-      transfers: [...ledger.transfers, { transferId, parts }],
+    TransferSent: onDrawn((rest, { transferId, parts }) => ({
+      ...rest,
+      transfers: [...rest.transfers, { transferId, parts }],
     })),
     TransferReceived: onOpen((ledger, { parts, settled }) => returned(ledger, parts, settled)),
     TransferRefused: (ledger) => ledger,
     TransferCompleted: onOpen((ledger, { transferId }) => arrived(ledger, transferId)),
-    TransferReturned: onOpen((ledger, { transferId, parts, settled }) =>
-      returned(arrived(ledger, transferId), parts, settled),
-    ),
+    TransferReturned: onOpen((ledger, { transferId, parts, settled }) => {
+      const rest = arrived(ledger, transferId);
+      return rest === ledger ? ledger : returned(rest, parts, settled);
+    }),
 
     AutoRechargeConfigured: onOpen((ledger, settings) => {
       const { isEnabled, threshold, amount, target, coolOffSeconds, periodCap } = settings;
@@ -227,8 +238,10 @@ const returned = (ledger: OpenCreditLedger, parts: readonly Part[], settled: num
   return parts.reduce((into, { expiresAt }) => dueBy(into, expiresAt), filled);
 };
 
-const drawn = (ledger: OpenCreditLedger, parts: readonly Part[]): OpenCreditLedger => {
+/** Undefined when the parts are not in the lots. */
+const drawn = (ledger: OpenCreditLedger, parts: readonly Part[]): OpenCreditLedger | undefined => {
   const lots = withoutParts(ledger.lots, parts);
+  if (!lots) return undefined;
   const { free, debt } = ledger;
   const rest = { ...ledger, lots, free: free - fromLots(parts), debt: debt + overdrawn(parts) };
   return lots.length < ledger.lots.length ? dueWithout(rest, parts) : rest;
@@ -236,9 +249,9 @@ const drawn = (ledger: OpenCreditLedger, parts: readonly Part[]): OpenCreditLedg
 
 /** The hold is over: these parts of it, all that was left, go back. */
 const freed = (ledger: OpenCreditLedger, holdId: string, parts: readonly Part[]): OpenCreditLedger => {
-  const hold = ledger.holds.find((each) => each.holdId === holdId);
-  if (!hold) return ledger;
   const amount = totalOf(parts);
+  const hold = ledger.holds.find((each) => each.holdId === holdId && each.amount === amount);
+  if (!hold) return ledger;
   const back = {
     ...returned(ledger, parts, 0),
     ...{ holds: ledger.holds.filter((each) => each !== hold), held: ledger.held - amount },
@@ -247,10 +260,10 @@ const freed = (ledger: OpenCreditLedger, holdId: string, parts: readonly Part[])
   return charge(dueWithout(back, [hold]), hold.charges, -amount);
 };
 
-const arrived = (ledger: OpenCreditLedger, transferId: string): OpenCreditLedger => ({
-  ...ledger,
-  transfers: ledger.transfers.filter((each) => each.transferId !== transferId),
-});
+const arrived = (ledger: OpenCreditLedger, transferId: string): OpenCreditLedger => {
+  const transfers = ledger.transfers.filter((each) => each.transferId !== transferId);
+  return transfers.length === ledger.transfers.length ? ledger : { ...ledger, transfers };
+};
 
 const charge = (ledger: OpenCreditLedger, charges: readonly Charge[], amount: number): OpenCreditLedger =>
   charges.length === 0 ? ledger : { ...ledger, budgets: charged(ledger.budgets, charges, amount) };

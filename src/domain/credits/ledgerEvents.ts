@@ -32,6 +32,8 @@ const Spent = Drawn.extend({ category: Category.nullable(), charges: z.array(Cha
 /** Storage format: never renamed, only upcast. */
 export const ledgerEvents = {
   LedgerOpened: event(InLedger.extend({ planType: PlanType, creditLimit: CreditLevel, openedAt: Instant })),
+  /** For good: what is under way comes to its end, and nothing new begins. */
+  LedgerClosed: event(InLedger),
   CreditLimitSet: event(InLedger.extend({ creditLimit: CreditLevel })),
 
   CreditsPurchased: event(Granted),

@@ -71,17 +71,24 @@ export const beyond = (parts: readonly Part[], amount: number): Part[] => {
   });
 };
 
-/** `lots` are in burn order, before and after; a lot of which nothing is left is gone. */
-export const withoutParts = (lots: readonly Part[], parts: readonly Part[]): readonly Part[] =>
-  parts.reduce<readonly Part[]>((left, { lot, amount }) => {
-    if (lot === 0) return left;
+/**
+ * `lots` are in burn order, before and after; a lot of which nothing is left is gone. Undefined when there is less in
+ * them than is to be taken out.
+ */
+export const withoutParts = (lots: readonly Part[], parts: readonly Part[]): readonly Part[] | undefined => {
+  let left = lots;
+  for (const { lot, amount } of parts) {
+    if (lot === 0) continue;
     const index = left.findIndex((each) => each.lot === lot);
     const found = left[index];
-    if (!found || found.amount < amount) throw new Error(`lot ${lot} does not hold ${amount} credits`);
-    return found.amount === amount
-      ? left.toSpliced(index, 1)
-      : left.with(index, { ...found, amount: found.amount - amount });
-  }, lots);
+    if (!found || found.amount < amount) return undefined;
+    left =
+      found.amount === amount
+        ? left.toSpliced(index, 1)
+        : left.with(index, { ...found, amount: found.amount - amount });
+  }
+  return left;
+};
 
 export const withParts = (lots: readonly Part[], parts: readonly Part[]): readonly Part[] =>
   parts.reduce<readonly Part[]>((before, part) => {

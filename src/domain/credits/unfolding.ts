@@ -20,6 +20,8 @@ export const happen = ({ ledger, events }: Unfolding, { type, data }: Happening)
   const said = (after: OpenCreditLedger) =>
     ({ type, data: { workspaceId, organizationId, ...data, after: balanceOf(after) } }) as LedgerEvent;
   const next = opened(fold(creditLedger, [said(ledger)], ledger));
+  // The fold passes over what does not fit: what is decided does.
+  if (next === ledger && type !== "TransferRefused") throw new Error(`${type} does not fit the ledger it happens to`);
   return { ledger: next, events: [...events, said(next)] };
 };
 

@@ -110,6 +110,8 @@ const setting =
   (data) =>
     settled(data.workspaceId, values(data));
 
+export const accountClosed = setting<EventData<"LedgerClosed">>(() => ({ auto_recharge: false }));
+
 export const limitSet = setting<EventData<"CreditLimitSet">>(({ creditLimit }) => ({ credit_limit: creditLimit }));
 
 export const rechargeConfigured = setting<EventData<"AutoRechargeConfigured">>((data) => ({

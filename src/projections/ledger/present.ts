@@ -54,9 +54,9 @@ const writtenLedger = async (read: Transaction, workspaceId: string): Promise<Op
   const free = totalOf(lots);
   const heldOverdraft = holds.reduce((sum, { parts }) => sum + overdrawn(parts), 0);
   return {
-    ...{ status: "open", workspaceId, ...terms },
+    ...{ status: "open", isClosed: false, workspaceId, ...terms },
     ...{ lots, coming, holds, free, held, heldOverdraft, debt: free + held - heldOverdraft - posted },
-    ...{ lotCount: 0, refunds: [], transfers: [], budgets: [], recharge: noRecharge },
+    ...{ lotCount: 0, refunds: [], refundsClosedUntil: "", transfers: [], budgets: [], recharge: noRecharge },
     alert: { threshold: null, rearmAt: 0, isLow: false },
     // Early is right: then everything is looked at.
     dueAt: "",

@@ -3,10 +3,13 @@ import { SetBudget } from "../../../src/commands/credits/budgets.ts";
 import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { RefundDebit } from "../../../src/commands/credits/refunds.ts";
-import type { LedgerEvent } from "../../../src/domain/credits/unfolding.ts";
-import type { Recorded } from "../../../src/kernel/decider.ts";
-import { later, ledgerStory } from "../../domain/ledgerStory.ts";
-import { id } from "../../spec.ts";
+import { creditLedger } from "../../../src/domain/credits/creditLedger.ts";
+import { overdraft } from "../../../src/domain/credits/lots.ts";
+import { type LedgerEvent, opened } from "../../../src/domain/credits/unfolding.ts";
+import { fold, type Recorded } from "../../../src/kernel/decider.ts";
+import { isRejection } from "../../../src/kernel/rejection.ts";
+import { later, ledgerStory, organizationId, workspaceId } from "../../domain/ledgerStory.ts";
+import { facts, id } from "../../spec.ts";
 
 const spend = (amount: number) => ({ amount, description: "Enrichment" });
 
@@ -111,12 +114,37 @@ describe("a refund", () => {
     expect(story.state().refunds.map(({ debitId }) => debitId)).toEqual([another?.id]);
   });
 
-  test("is kept in mind though a process whose clock is ahead takes its time to be over", () => {
+  test("comes never twice, though a process whose clock is ahead takes the time of the debit to be over", () => {
     const { story, debit } = threeLots();
     const minutes = 180 * 24 * 60;
     story.ask(RefundDebit, refundOf(debit));
     const [late] = story.ask(DebitCredits, spend(1), later(60)).events;
     story.ask(RefundDebit, refundOf(late), later(minutes + 10));
-    expect(story.ask(RefundDebit, refundOf(debit), later(minutes - 1)).refusal?.code).toBe("REFUND_EXCEEDS_DEBIT");
+    expect(story.state().refunds).toHaveLength(1);
+    expect(story.ask(RefundDebit, refundOf(debit), later(minutes - 1)).refusal?.code).toBe("REFUND_WINDOW_CLOSED");
+  });
+
+  test("is kept in mind of so many debits: of those before the ones forgotten no more can be given back", () => {
+    const { story } = threeLots();
+    const until = (index: number) => new Date(Date.parse("2026-06-01T00:00:00Z") + index * 60_000).toISOString();
+    const data = (index: number) => ({
+      ...{ workspaceId, organizationId, after: story.balance(), amount: 1, parts: [], settled: 0, charges: [] },
+      ...{ debitId: id(`debit ${index}`), refundableUntil: until(index), refundedAt: facts.now, description: "Back" },
+    });
+    const refunded = Array.from({ length: 10_002 }, (_, index) => ({
+      type: "CreditsRefunded" as const,
+      data: data(index),
+    }));
+    const ledger = opened(fold(creditLedger, refunded, story.state()));
+    expect(ledger.refunds).toHaveLength(10_000);
+    expect(ledger.refundsClosedUntil).toBe(until(1));
+    const debitedAt = (index: number) => new Date(Date.parse(until(index)) - 180 * 86_400_000).toISOString();
+    const codeOf = (index: number) => {
+      const debit = { amount: 1, parts: [overdraft(1)], charges: [], debitedAt: debitedAt(index) };
+      const input = { workspaceId, transactionId: id(`debit ${index}`), description: "Again", debit };
+      const decision = RefundDebit.decide(input, ledger, facts);
+      return isRejection(decision) ? decision.code : undefined;
+    };
+    expect([0, 1, 2].map(codeOf)).toEqual(["REFUND_WINDOW_CLOSED", "REFUND_WINDOW_CLOSED", "REFUND_EXCEEDS_DEBIT"]);
   });
 });
