@@ -3,6 +3,7 @@ import type { KeyVault } from "../platform/keyVault.ts";
 import type { PaymentProvider } from "../platform/payments/provider.ts";
 import { autoRecharge } from "./autoRecharge.ts";
 import { credentialErasure } from "./credentialErasure.ts";
+import { ledgerClosure } from "./ledgerClosure.ts";
 import type { Reaction } from "./reaction.ts";
 import { transferCompletion } from "./transferCompletion.ts";
 
@@ -13,5 +14,6 @@ type Means = { vault: KeyVault; handler: Handler; payments: PaymentProvider; now
 export const reactionsWith = (means: Means): readonly Reaction[] => [
   autoRecharge(means),
   credentialErasure(means.vault),
+  ledgerClosure(means),
   transferCompletion(means),
 ];
