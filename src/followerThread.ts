@@ -45,7 +45,8 @@ const follow = ({ config, backends }: FollowerData, write: (line: string) => voi
     const reacting = runReactions({ groups: store.groups, codec, log, reactions });
     stack.defer(() => reacting.stop());
     faults.push(() => reactionFault(reacting));
-    const keeping = keepLedgersUp({ handler, dueLedgers: (at, limit) => dueLedgers(pool, at, limit), now, log });
+    const dueLedgersAt = (at: string, limit: number, after: string | null) => dueLedgers(pool, at, limit, after);
+    const keeping = keepLedgersUp({ handler, dueLedgers: dueLedgersAt, now, log });
     stack.defer(() => keeping.stop());
     const sealing = sealLedgers({
       openSealing: async () => sealingWith({ handler, store, key: await installedSealKey(api, masterKey) }),

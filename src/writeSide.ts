@@ -1,3 +1,4 @@
+import { catchingUp } from "./commands/credits/catchUp.ts";
 import { commandHandler } from "./commands/handler.ts";
 import type { Config } from "./config.ts";
 import { aggregates } from "./domain/aggregates.ts";
@@ -31,5 +32,5 @@ export const writeSide = ({ config, store, codec, pool, masterKey, log }: Within
   });
   stack.defer(() => handler.stop());
   handler.start();
-  return handler;
+  return catchingUp(handler);
 };

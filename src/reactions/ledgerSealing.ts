@@ -3,6 +3,7 @@ import { repeating } from "../eventstore/subscriber.ts";
 import { isRejection } from "../kernel/rejection.ts";
 import { pause } from "../platform/lease.ts";
 import type { Log } from "../platform/log.ts";
+import { byPages } from "./byPages.ts";
 import { refusedTo } from "./causedBy.ts";
 
 /** A ledger is sealed once nobody has written to it for so long, or once so many events are without a seal. */
@@ -43,15 +44,12 @@ export const sealLedgers = ({ openSealing, unsealedLedgers, intervalMs, now, log
 
   return repeating("ledger sealing", log, async (signal, onProgress) => {
     const sealing = await openSealing();
-    let after: string | null = null;
-    do {
-      const ledgers: readonly Unsealed[] = await unsealedLedgers({ after, limit: pageLedgers });
-      for (const ledger of ledgers) {
-        if (signal.aborted) return;
-        await sealWhenDue(sealing, ledger);
-      }
-      after = ledgers.length < pageLedgers ? null : (ledgers.at(-1)?.workspaceId ?? null);
-    } while (after !== null);
+    const pageAfter = (last: Unsealed | null, limit: number) =>
+      unsealedLedgers({ after: last?.workspaceId ?? null, limit });
+    for await (const ledger of byPages(pageLedgers, pageAfter)) {
+      if (signal.aborted) return;
+      await sealWhenDue(sealing, ledger);
+    }
     onProgress();
     await pause(intervalMs, signal);
   });

@@ -38,6 +38,16 @@ const holding = async (holds: number): Promise<string> => {
 
 const held = async (workspaceId: string) => opened((await handler.stateOf(creditLedger, workspaceId)).state).held;
 
+test("ledgers that stay due, as many as there may be, take nobody's turn", async () => {
+  const workspaceId = await holding(3);
+  const tomorrow = () => new Date(Date.now() + 86_400_000).toISOString();
+  const stuck = Array.from({ length: 500 }, () => randomUUID());
+  const dueLedgers = async (_: string, limit: number, after: string | null) =>
+    after === null ? stuck.slice(0, limit) : [workspaceId];
+  const { stop } = keepLedgersUp({ handler, dueLedgers, now: tomorrow, log });
+  await until(async () => (await held(workspaceId)) === 0).finally(stop);
+});
+
 test("more than fits into an append is written all the same, and a ledger there is not holds up no other", async () => {
   const workspaceId = await holding(1_000);
   expect(await held(workspaceId)).toBe(1_000);

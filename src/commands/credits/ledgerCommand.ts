@@ -53,12 +53,16 @@ export const ledgerCommand = <I extends z.ZodObject, A>(
     answer: ({ events, input, facts }) => definition.answer({ events, input, facts }),
   });
 
-/** Thousands of holds or lots that end together are written down in portions, by the timer. */
+const catchingUpCode = "LEDGER_CATCHING_UP";
+/** Thousands of holds or lots that end together are written down in portions, before anything else is decided. */
 const catchingUp = reject(
   "limited",
-  "LEDGER_CATCHING_UP",
+  catchingUpCode,
   "More has become due in this ledger than is written at once. Please try again shortly.",
 );
+export const isCatchingUp = (outcome: object | undefined): boolean =>
+  outcome !== undefined && isRejection(outcome) && outcome.code === catchingUpCode;
+
 const closed = reject("conflict", "LEDGER_CLOSED", "This ledger is closed, since its workspace was deleted.");
 const unopened = reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
 

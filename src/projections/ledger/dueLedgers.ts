@@ -3,9 +3,15 @@ import { sql } from "../../platform/sql.ts";
 
 /**
  * Ledgers that time alone has something to do to: a lot or a hold is due, or a recharge may be asked for again because
- * its cool-off, its back-off or the billing cycle whose cap it had reached is over. For whoever sees all tenants.
+ * its cool-off, its back-off or the billing cycle whose cap it had reached is over. By their ids, those behind `after`.
+ * For whoever sees all tenants.
  */
-export const dueLedgers = async (pool: Pool, now: string, limit: number): Promise<string[]> => {
+export const dueLedgers = async (
+  pool: Pool,
+  now: string,
+  limit: number,
+  after: string | null = null,
+): Promise<string[]> => {
   const rows = await query<{ workspaceId: string }>(
     pool,
     sql`select workspace_id as "workspaceId" from (
@@ -22,7 +28,8 @@ export const dueLedgers = async (pool: Pool, now: string, limit: number): Promis
               12 * (extract(year from recharge_period_start) - extract(year from billing_cycle_start))::int +
               (extract(month from recharge_period_start) - extract(month from billing_cycle_start))::int
             ) <= ${now})
-        ) as due order by workspace_id limit ${limit}`,
+        ) as due where ${after}::uuid is null or workspace_id > ${after}::uuid
+        order by workspace_id limit ${limit}`,
   );
   return rows.map(({ workspaceId }) => workspaceId);
 };

@@ -212,6 +212,7 @@ describe("automatic recharges", () => {
     });
     expect(await dueLedgers(ledgers.projector, at(2), 10)).toEqual([]);
     expect(await dueLedgers(ledgers.projector, at(3), 10)).toEqual([workspaceId]);
+    expect(await dueLedgers(ledgers.projector, at(3), 10, workspaceId)).toEqual([]);
 
     story.ask(ConfigureAutoRecharge, { enabled: true, threshold: 50, amount: 40, periodCap: 30 }, later(4));
     await written(story);
