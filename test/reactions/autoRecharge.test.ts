@@ -259,6 +259,8 @@ test("an endpoint that refuses the call leaves the recharge in flight until the 
   await until(() => runner.status().parked === 1);
   const { state } = await side.handler.stateOf(creditLedger, workspaceId);
   expect(state).toMatchObject({ recharge: { pending: { amount: 500 }, failures: 0 } });
+  // What `/ready` and `npm run reactions` tell an operator.
+  expect(await side.store.groups.list()).toMatchObject([{ name: "auto_recharge", parked: 1 }]);
   isMended = true;
   await side.store.groups.replay("auto_recharge");
   await until(() => isCredited(workspaceId));
