@@ -1,7 +1,7 @@
 import { earliest } from "./schedule.ts";
 
 /** What was given back of so many debits is kept in mind. */
-export const refundsMax = 10_000;
+const refundsMax = 10_000;
 
 export type Refunds = {
   /** What was given back of debits, as long as more of them could be. */
