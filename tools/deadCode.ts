@@ -63,7 +63,7 @@ const unusedExports = (exporting: readonly SourceFile[], files: readonly SourceF
 
 const packageDifferences = (files: readonly SourceFile[], manifest: Manifest): string[] => {
   const { scripts, dependencies, devDependencies } = manifest;
-  const isPackage = (target: string) => !target.startsWith("node:") && !target.endsWith(".ts");
+  const isPackage = (target: string) => !target.startsWith("node:") && !/\.(ts|json)$/.test(target);
   const imported = files.flatMap(({ path, imports }) =>
     imports.flatMap(({ target, line }) => (isPackage(target) ? [{ path, target, line }] : [])),
   );
