@@ -80,7 +80,7 @@ export type Metadata = {
 export type Facts = { now: string; actor: Actor; organizationId: string | null };
 
 /** What an answer may be made of: the command's own events, and what it was decided with. */
-export type Told<I extends z.ZodObject, D extends EventDefs> = {
+type Told<I extends z.ZodObject, D extends EventDefs> = {
   events: readonly Recorded<EventOf<D>>[];
   input: z.output<I>;
   facts: Facts;

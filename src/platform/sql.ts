@@ -1,5 +1,5 @@
 /** What a statement may carry to the server beside its text. JSON goes as a string. */
-export type Parameter = string | number | bigint | boolean | null | Date | Uint8Array | readonly Parameter[];
+type Parameter = string | number | bigint | boolean | null | Date | Uint8Array | readonly Parameter[];
 
 /** Marks what this file made, so that no object from a request body can pass for a piece of SQL. */
 const made = Symbol("sql");
