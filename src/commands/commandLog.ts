@@ -94,7 +94,7 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
     // With the next command a broken one begins anew.
     isFull() {
       const heldMax = total.commands < heldCommandsMax ? heldByLedgerMax : Math.min(heldByLedgerMax, snapshotEvery * 2);
-      return held.size() >= heldMax && !handOver.isBroken();
+      return held.size() - handOver.doneCommands() >= heldMax && !handOver.isBroken();
     },
     begin: async () => beginAfter(await memory.snapshot(ledger, foldVersion)),
     async disown() {

@@ -34,12 +34,15 @@ type Options = { on: Command["on"]; id: string; journal: Journal; log: CommandLo
 
 export const foldedStream = ({ on, id, journal, log }: Options): FoldedStream => {
   let current: Standing | undefined;
+  /** Whose events it ends with, where these were read: what was written was handed to the log then. */
+  let lastCommandId: string | undefined;
   let reached = -1n;
   /** How often the state had to be doubted, and how many of these doubts a later read has settled. */
   let doubts = 0;
   let settledDoubts = 0;
 
   const begin = async (): Promise<Standing> => {
+    lastCommandId = undefined;
     const snapshot = await log.begin();
     if (snapshot && (await isInStream(snapshot))) return snapshot;
     if (snapshot) await log.disown();
@@ -65,22 +68,24 @@ export const foldedStream = ({ on, id, journal, log }: Options): FoldedStream =>
     async read() {
       const doubtsBefore = doubts;
       let standing = current ?? (await begin());
-      let lastCommandId: string | undefined;
+      let last = lastCommandId;
       for await (const events of journal.read(standing.revision + 1n)) {
         for (const event of events) {
           const { commandId } = event.metadata;
           // Between two commands is where a snapshot can stand, also on the way through a long stream.
-          if (lastCommandId !== undefined && lastCommandId !== commandId) log.keep(standing, lastCommandId);
-          lastCommandId = commandId;
+          if (last !== undefined && last !== commandId) log.keep(standing, last);
+          last = commandId;
           standing = folded(standing, event);
         }
         await log.catchUp();
       }
       current = standing;
+      lastCommandId = last;
       settledDoubts = doubtsBefore;
       return standing;
     },
     wrote(standing) {
+      lastCommandId = undefined;
       current = standing;
     },
     reached(revision) {

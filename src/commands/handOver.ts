@@ -14,6 +14,8 @@ export type HandOver = {
   begin(fold: Fold): void;
   /** Those that the memory has by now, each told once. */
   done(): readonly Fold[];
+  /** How many commands those are that were not told yet. */
+  doneCommands(): number;
   /** Ends with what is under way: then the memory has it, or would not take it. */
   settled(): Promise<void>;
   /** Whether what the memory had is gone: it takes no more before a restart. */
@@ -57,7 +59,9 @@ export const handOverOf = ({ ledger, foldVersion, memory, held, warn }: Options)
       return true;
     } catch (error) {
       warn({ error, ledger }, "a ledger's snapshot could not be kept; its commands stay in memory");
-      if (held.has(commands) && !isGivenUp) next = joined(held, fold, next);
+      // What comes after it would stand for commands that nobody has.
+      if (isGivenUp) next = undefined;
+      else if (held.has(commands)) next = joined(held, fold, next);
       return false;
     }
   };
@@ -87,6 +91,7 @@ export const handOverOf = ({ ledger, foldVersion, memory, held, warn }: Options)
       done = [];
       return told;
     },
+    doneCommands: () => done.reduce((sum, { commands }) => sum + commands.size, 0),
     async settled() {
       await underWay;
     },

@@ -163,6 +163,6 @@ const limitsOf = (random: Random): Partial<Limits> => {
     batchBytesMax: random.pick([4_000, 960 * 1024]),
     attemptsMax: random.pick([2, 40, 40]),
     snapshotEvery,
-    heldByLedgerMax: 2_000,
+    heldByLedgerMax: snapshotEvery * 2 + random.pick([1, 1_000]),
   };
 };
