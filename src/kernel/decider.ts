@@ -17,6 +17,9 @@ export type EventDefs = Record<string, EventDef>;
 export type EventOf<D extends EventDefs> = {
   [T in keyof D & string]: { type: T; data: z.output<D[T]["schema"]> };
 }[keyof D & string];
+/** One of these events, from its type and its data, which the caller had as a pair that taking it apart has lost. */
+export const paired = <D extends EventDefs>(type: keyof D & string, data: EventOf<D>["data"]): EventOf<D> =>
+  ({ type, data }) as EventOf<D>;
 export type AnyEvent = { type: string; data: Record<string, unknown> };
 
 /** What happened to one kind of thing, and what it adds up to. Its streams are `<category>-<uuid>`. */

@@ -14,8 +14,8 @@ const pageLedgers = 500;
 type Means = {
   handler: Pick<Handler, "handle">;
   /**
-   * Ledgers in which time alone does something until `now`, as far as the read models know, by their ids. All of them are
-   * seen to, one page after the other: those that stay due, whatever is done, take nobody's place.
+   * Ledgers in which time alone does something until `now`, as far as the read models know, by their ids. All of them
+   * are seen to, one page after the other: those that stay due, whatever is done, take nobody's place.
    */
   dueLedgers: (now: string, limit: number, after: string | null) => Promise<readonly string[]>;
   now: () => string;

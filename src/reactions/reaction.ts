@@ -6,8 +6,8 @@ type Occurrence = Omit<Recorded, "type" | "data">;
 type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<D> : never;
 /**
  * Idempotent: it is had again when the process ended before the event store was told of it, at any time later when an
- * operator wants it so, and, rarely, by two processes at once. It ends by itself, and throws `Unavailable` when it shall
- * be tried again for as long as it takes.
+ * operator wants it so, and, rarely, by two processes at once. It ends by itself, and throws `Unavailable` when it
+ * is to be tried again for as long as it takes.
  */
 type Effect<Data> = (data: Data, occurrence: Occurrence) => Promise<void>;
 

@@ -69,7 +69,7 @@ test("the ledger of a deleted workspace is closed once, and asks for no recharge
   expect(runner.status().parked).toBe(0);
 });
 
-test("what is on its way to a workspace that is deleted comes back, though nobody has closed its ledger yet", async () => {
+test("what is on its way to a deleted workspace comes back, though nobody has closed its ledger yet", async () => {
   const [from, to] = [await newWorkspace(100), await newWorkspace(7)];
   const transferId = randomUUID();
   const sending = { workspaceId: from, toWorkspaceId: to, transferId, amount: 40, description: "Share" };

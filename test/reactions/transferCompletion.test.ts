@@ -92,7 +92,7 @@ test("whoever was killed sends it again under its key, and is told what became o
   expect([await posted(from), await posted(to)]).toEqual([60, 40]);
 });
 
-test("many at once, back and forth, with the reaction at their heels: nothing is lost and nothing doubled", async () => {
+test("many at once, back and forth, with the reaction at their heels: nothing is lost or doubled", async () => {
   await using _reacting = reacting();
   const [one, other] = [await newLedger(500), await newLedger(500)];
   const { execute } = transferring(side.handler);

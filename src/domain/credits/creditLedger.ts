@@ -72,8 +72,8 @@ export const roomIn = (ledger: OpenCreditLedger): number => {
 type Evolving<Data> = (ledger: OpenCreditLedger, data: Data) => OpenCreditLedger;
 
 /**
- * What does not fit a ledger as it is changes nothing: an event before the first one, or about a lot, a hold, a transfer
- * that is not there or not with this amount. So any history can be read, and an audit says what is wrong with it.
+ * What does not fit a ledger as it is changes nothing: an event before the first one, or about a lot, a hold or a
+ * transfer that is not there, or not with this amount. So any history can be read, and an audit says what is wrong.
  */
 const onOpen =
   <Data>(evolve: Evolving<Data>) =>

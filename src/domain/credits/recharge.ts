@@ -63,7 +63,7 @@ export const retryAt = (failures: number, now: string): string =>
 export const RechargeState = z.enum(["off", "idle", "pending", "waiting", "capped", "suspended"]);
 export type RechargeState = z.output<typeof RechargeState>;
 
-/** `waiting`: cooling off, or backing off after a decline. What was `capped` is not any more once a new cycle begins. */
+/** `waiting`: cooling off, or backing off after a decline. `capped`: until the next cycle begins. */
 export const rechargeState = (recharge: Recharge, cycleStart: string, now: string): RechargeState => {
   if (recharge.pending) return "pending";
   if (recharge.isSuspended) return "suspended";

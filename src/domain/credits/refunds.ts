@@ -12,7 +12,7 @@ export type Refunds = {
 
 type Refund = { debitId: string; amount: number; refundableUntil: string; refundedAt: string };
 
-/** With one more. Those go whose time is over, for clocks that are behind as well, and the first ones beyond the most. */
+/** With one more. Those go whose time is over, for clocks that are behind as well, and the first beyond the most. */
 export const withRefund = (
   { refunds, refundsClosedUntil }: Refunds,
   { debitId, amount, refundableUntil: until, refundedAt }: Refund,

@@ -1,4 +1,4 @@
-import { type EventOf, fold } from "../../kernel/decider.ts";
+import { type EventOf, fold, paired } from "../../kernel/decider.ts";
 import { balanceOf, type CreditLedger, creditLedger, type OpenCreditLedger } from "./creditLedger.ts";
 import type { LedgerEvents } from "./ledgerEvents.ts";
 
@@ -16,9 +16,8 @@ export const unfold = (ledger: OpenCreditLedger): Unfolding => ({ ledger, events
 /** One more event, with the balance right after it. */
 export const happen = ({ ledger, events }: Unfolding, { type, data }: Happening): Unfolding => {
   const { workspaceId, organizationId } = ledger;
-  // Type and data came in as one of the events' own pairs, which spreading loses.
-  const said = (after: OpenCreditLedger) =>
-    ({ type, data: { workspaceId, organizationId, ...data, after: balanceOf(after) } }) as LedgerEvent;
+  const said = (after: OpenCreditLedger): LedgerEvent =>
+    paired<LedgerEvents>(type, { workspaceId, organizationId, ...data, after: balanceOf(after) });
   const next = opened(fold(creditLedger, [said(ledger)], ledger));
   // The fold passes over what does not fit: what is decided does.
   if (next === ledger && type !== "TransferRefused") throw new Error(`${type} does not fit the ledger it happens to`);
