@@ -7,10 +7,10 @@ const retryMinMs = 1_000;
 const retryMaxMs = 30_000;
 
 /** A fold, and the commands it was made of since the one before it. */
-export type Fold = { snapshot: Snapshot; commands: Commands };
+type Fold = { snapshot: Snapshot; commands: Commands };
 
 /** One ledger's way to the memory: folds go there one after the other, in the background. */
-export type HandOver = {
+type HandOver = {
   begin(fold: Fold): void;
   /** Those that the memory has by now, each told once. */
   done(): readonly Fold[];
@@ -86,11 +86,7 @@ export const handOverOf = ({ ledger, foldVersion, memory, held, warn }: Options)
       next = next ? joined(held, next, fold) : fold;
       if (!isRunning) void handOverAll();
     },
-    done() {
-      const told = done;
-      done = [];
-      return told;
-    },
+    done: () => done.splice(0),
     doneCommands: () => done.reduce((sum, { commands }) => sum + commands.size, 0),
     async settled() {
       await underWay;

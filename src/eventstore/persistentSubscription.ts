@@ -145,7 +145,7 @@ const create = async (client: EventStoreDBClient, { name, types }: Group): Promi
   }
 };
 
-/** Until `signal` is aborted; rejects when the subscription ends before. In both cases nothing is in hand afterwards. */
+/** Until `signal` is aborted; rejects when the subscription ends before. Either way nothing is in hand afterwards. */
 const takePart = async (client: EventStoreDBClient, { name }: Group, membership: Membership): Promise<void> => {
   const { signal, inHandMax, onJoined } = membership;
   const subscription = client.subscribeToPersistentSubscriptionToAll(prefix + name, { bufferSize: inHandMax });

@@ -22,7 +22,7 @@ export const Hold = z.object({
   referenceId: z.string().nullable(),
   category: z.string().nullable(),
 });
-export const HoldPlaced = Left.extend({ hold: Hold });
+const HoldPlaced = Left.extend({ hold: Hold });
 
 /** Reserves credits: nobody else can spend them until they are captured or released, or the hold expires. */
 export const PlaceHold = ledgerCommand({
