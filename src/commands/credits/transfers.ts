@@ -99,7 +99,7 @@ export const CompleteTransfer = ledgerCommand({
   answer: () => null,
 });
 
-export type SentTransfer = z.output<typeof Sent> & {
+type SentTransfer = z.output<typeof Sent> & {
   workspaceId: string;
   organizationId: string;
   toWorkspaceId: string;
