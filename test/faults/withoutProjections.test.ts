@@ -36,6 +36,17 @@ test("ES-07: roles, the last owner and the balance are decided without any read 
   expect(codeOf(await api.delete(`${members}/${ada.id}`, asAda()))).toEqual([409, "LAST_OWNER"]);
 });
 
+test("BILL-11: a key counts once without any read model, and names one input", async () => {
+  const path = `/workspaces/${workspace}/billing/debits`;
+  const keyed = { ...asAda(), headers: { "idempotency-key": "run-42" } };
+  const first = await api.post(path, { amount: 1, description: "Enrich" }, keyed);
+  const again = await api.post(path, { amount: 1, description: "Enrich" }, keyed);
+  expect(again.headers.get("idempotency-hit")).toBe("true");
+  expect(expectStatus(201, again)).toEqual(expectStatus(201, first));
+  const other = await api.post(path, { amount: 2, description: "Enrich" }, keyed);
+  expect(codeOf(other)).toEqual([422, "IDEMPOTENCY_KEY_REUSED"]);
+});
+
 test("ES-07: signing in, rotating and signing out are decided without any read model", async () => {
   const { email, password, refreshToken } = grace;
   expect(codeOf(await api.post("/auth/login", { email, password: "not the one at all" }))[0]).toBe(401);

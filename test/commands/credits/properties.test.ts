@@ -168,13 +168,19 @@ describe("whatever is asked, in whatever order, however much time passes", () =>
 
   test("a debit is never refunded by more than it took, and its lots get back what they gave", () =>
     holds((all) => {
-      const refunded = new Map<string, number>();
-      const { history } = told(all);
-      for (const { type, data } of history)
-        if (type === "CreditsRefunded") refunded.set(data.debitId, (refunded.get(data.debitId) ?? 0) + data.amount);
-      for (const [debitId, total] of refunded) {
-        const debit = history.find((event) => event.id === debitId);
-        expect(debit && "amount" in debit.data && total <= debit.data.amount).toBe(true);
+      const story = told(all);
+      const refunds = story.history.filter((event) => event.type === "CreditsRefunded");
+      for (const [debitId, of] of Map.groupBy(refunds, ({ data }) => data.debitId)) {
+        const debit = debitsOf(story).find((event) => event.id === debitId) ?? expect.fail("no debit was refunded");
+        const { amount, parts } = debit.data;
+        const refunded = totalOf(of.map(({ data }) => data));
+        expect(refunded).toBeLessThanOrEqual(amount);
+        for (const { lot, amount: gave, expiresAt } of parts.filter((part) => part.lot !== 0)) {
+          const back = of.flatMap(({ data }) => data.parts.filter((part) => part.lot === lot));
+          expect(totalOf(back)).toBeLessThanOrEqual(gave);
+          if (refunded === amount) expect(totalOf(back)).toBe(gave);
+          expect(back.filter((part) => part.expiresAt !== expiresAt)).toEqual([]);
+        }
       }
     }));
 
