@@ -12,6 +12,7 @@ import { several } from "./audit/sentences.ts";
 import { verify } from "./audit/verify.ts";
 import { ConfigError } from "./config.ts";
 import { linesOf, linesOfFile } from "./eventstore/textLines.ts";
+import { MasterKeyRefused } from "./platform/masterKey.ts";
 import { Unavailable } from "./platform/unavailable.ts";
 
 const usage = `Usage: npm run audit -- export --workspace ID [--to FILE]   a ledger with its seals, sealed anew
@@ -138,6 +139,8 @@ const answer = (asked: z.output<typeof Asked>): Promise<number> => {
   }
 };
 
+const expected = [Unanswered, Unavailable, ConfigError, MasterKeyRefused];
+
 const audit = async (args: string[]): Promise<number> => {
   const asked = askedIn(args);
   if (!asked) {
@@ -147,8 +150,8 @@ const audit = async (args: string[]): Promise<number> => {
   try {
     return await answer(asked);
   } catch (error) {
-    const isExpected = error instanceof Unanswered || error instanceof Unavailable || error instanceof ConfigError;
-    if (!isExpected && !(error instanceof Error && "code" in error)) throw error;
+    const isExpected = expected.some((kind) => error instanceof kind);
+    if (!(error instanceof Error) || (!isExpected && !("code" in error))) throw error;
     process.stderr.write(`${error.message}\n`);
     return 2;
   }

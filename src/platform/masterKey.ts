@@ -8,7 +8,7 @@ import { sql } from "./sql.ts";
 const KEY_BYTES = 32;
 
 /** Everything encrypted was encrypted under another master key, or under one that is lost. */
-class MasterKeyRefused extends Error {
+export class MasterKeyRefused extends Error {
   override readonly name = "MasterKeyRefused";
 }
 

@@ -213,6 +213,11 @@ describe("npm run audit -- replay", () => {
       });
   });
 
+  test("says at last that an event store which is not there cannot be asked", async () => {
+    const unreachable = { EVENTSTORE_URL: "esdb://127.0.0.1:1?tls=false" };
+    expect(await started(["replay"], unreachable).outcome).toMatchObject({ code: 2, err: "no connection\n" });
+  });
+
   test.each([
     ["a balance", "billing", "credit_balance", "credit_balance + 5", "The ledger: posted is 982, and should be 977."],
     ["what is held", "billing", "held", "held + 1", "The ledger: held is 8, and should be 7."],
@@ -266,6 +271,11 @@ describe("npm run audit -- replay", () => {
     for (const said of ["revision 1 is missing", "row for revision 1000", "Lot 2 is missing", "Lot 9 is in no event"])
       expect(out).toContain(said);
   });
+});
+
+test("npm run audit -- key says what is wrong with another master key", async () => {
+  const { code, out, err } = await started(["key"], { ENCRYPTION_MASTER_KEY: "09".repeat(32) }).outcome;
+  expect([code, out, err]).toEqual([2, "", expect.stringMatching(/^ENCRYPTION_MASTER_KEY is not the master key.*\n$/)]);
 });
 
 test.each([
