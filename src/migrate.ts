@@ -19,10 +19,14 @@ const run = async (direction: "up" | "down", count: string | undefined): Promise
   print(`${names.length} migration(s) ${direction === "up" ? "applied" : "taken back"}.`);
 };
 
+/** What a migration that refuses to run advises. */
+const hintIn = (error: unknown): string =>
+  error instanceof Error && "hint" in error && typeof error.hint === "string" ? `${error.hint}\n` : "";
+
 const [direction, count] = parseArgs({ allowPositionals: true }).positionals;
 if ((direction === "up" || direction === "down") && /^([1-9]\d*)?$/.test(count ?? "")) {
   await run(direction, count).catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n${hintIn(error)}`);
     process.exitCode = 1;
   });
 } else {
