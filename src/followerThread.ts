@@ -27,42 +27,57 @@ const projectionFault = ({ status }: ProjectionRunner): string | undefined => {
 const reactionFault = ({ status }: ReactionRunner): string | undefined =>
   status().isRunning ? undefined : "reactions do not get on";
 
-const follow = ({ config, backends }: FollowerData, write: (line: string) => void) => {
+/** What both of them work with, for as long as `stack` lasts. `pool` is of the projector's role: it sees all tenants. */
+const thread = ({ config, backends }: FollowerData, write: (line: string) => void) => {
   const stack = new AsyncDisposableStack();
   const log = createLog(config.LOG_LEVEL, { write });
   const pool = poolAs("everfold_projector", { config, backends, log }, stack);
   const store = eventStoreDb({ url: backends.eventStoreUrl });
   stack.defer(() => store.close());
   const vault = keyVault({ pool, masterKey: backends.masterKey });
-  const codec = eventCodec(vault);
-  const faults: (() => string | undefined)[] = [];
-  if (config.ROLES.includes("reactions")) {
-    const { masterKey } = backends;
-    const api = poolAs("everfold_api", { config, backends, log }, stack);
-    const handler = writeSide({ config, store, codec, pool: api, masterKey, log }, stack);
-    const now = () => new Date().toISOString();
-    const reactions = reactionsWith({ vault, handler, payments: configuredPayments(config), now });
-    const reacting = runReactions({ groups: store.groups, codec, log, reactions });
-    stack.defer(() => reacting.stop());
-    faults.push(() => reactionFault(reacting));
-    const dueLedgersAt = (at: string, limit: number, after: string | null) => dueLedgers(pool, at, limit, after);
-    const keeping = keepLedgersUp({ handler, dueLedgers: dueLedgersAt, now, log });
-    stack.defer(() => keeping.stop());
-    const sealing = sealLedgers({
-      openSealing: async () => sealingWith({ handler, store, key: await installedSealKey(api, masterKey) }),
-      unsealedLedgers: (page) => unsealedLedgers(pool, page),
-      intervalMs: config.SEAL_INTERVAL * 1_000,
-      ...{ now, log },
-    });
-    stack.defer(() => sealing.stop());
-  }
-  if (config.ROLES.includes("projections")) {
-    const delayMs = config.PROJECTION_DELAY_MS;
-    const projecting = runProjections({ store, pool, codec, projections, sources: aggregates, log, delayMs });
-    stack.defer(() => projecting.stop());
-    faults.push(() => projectionFault(projecting));
-  }
-  return { stack, fault: () => faults.map((fault) => fault()).find((fault) => fault !== undefined) };
+  return { config, backends, log, pool, store, vault, codec: eventCodec(vault), stack };
+};
+type Thread = ReturnType<typeof thread>;
+/** What keeps it from getting on, for people. */
+type Fault = () => string | undefined;
+
+const project = ({ config, log, pool, store, codec, stack }: Thread): Fault => {
+  const delayMs = config.PROJECTION_DELAY_MS;
+  const projecting = runProjections({ store, pool, codec, projections, sources: aggregates, log, delayMs });
+  stack.defer(() => projecting.stop());
+  return () => projectionFault(projecting);
+};
+
+/** Policies, and what nobody asks for: ledgers kept up with time, and sealed. */
+const react = ({ config, backends, log, pool, store, vault, codec, stack }: Thread): Fault => {
+  const { masterKey } = backends;
+  const api = poolAs("everfold_api", { config, backends, log }, stack);
+  const handler = writeSide({ config, store, codec, pool: api, masterKey, log }, stack);
+  const now = () => new Date().toISOString();
+  const reactions = reactionsWith({ vault, handler, payments: configuredPayments(config), now });
+  const reacting = runReactions({ groups: store.groups, codec, log, reactions });
+  stack.defer(() => reacting.stop());
+  const dueLedgersAt = (at: string, limit: number, after: string | null) => dueLedgers(pool, at, limit, after);
+  const keeping = keepLedgersUp({ handler, dueLedgers: dueLedgersAt, now, log });
+  stack.defer(() => keeping.stop());
+  const sealing = sealLedgers({
+    openSealing: async () => sealingWith({ handler, store, key: await installedSealKey(api, masterKey) }),
+    unsealedLedgers: (page) => unsealedLedgers(pool, page),
+    intervalMs: config.SEAL_INTERVAL * 1_000,
+    ...{ now, log },
+  });
+  stack.defer(() => sealing.stop());
+  return () => reactionFault(reacting);
+};
+
+const follow = (data: FollowerData, write: (line: string) => void) => {
+  const on = thread(data, write);
+  const { ROLES } = on.config;
+  const faults = [
+    ...(ROLES.includes("projections") ? [project(on)] : []),
+    ...(ROLES.includes("reactions") ? [react(on)] : []),
+  ];
+  return { stack: on.stack, fault: () => faults.map((fault) => fault()).find((fault) => fault !== undefined) };
 };
 
 const parent = parentPort;
