@@ -43,7 +43,7 @@ test("ES-06: whoever writes sees it in the next read, however late the projectio
     const { transaction } = expectStatus(201, await late.post(`${billing}/debits`, debit, { token }));
     expect((await read(late, billing)).creditBalance).toBe(balance);
     const [newest] = await read(late, `${billing}/transactions`);
-    expect(newest).toEqual(transaction);
+    expect(newest).toMatchObject(transaction);
   }
   const workspaces: { id: string }[] = await read(late, "/workspaces");
   expect(workspaces.map(({ id }) => id)).toContain(workspace);
