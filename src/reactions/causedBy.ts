@@ -10,8 +10,16 @@ export const causedBy = (
   { id, metadata }: Pick<Recorded, "id" | "metadata">,
   { commandId, workspaceId, organizationId, now }: Told,
 ): CommandContext => ({
-  ...{ commandId, causationId: id, requestId: metadata.$correlationId, now, organizationId, workspaceId },
-  ...{ actor: { kind: "system", id: null }, sessionId: null, ip: null, userAgent: null },
+  commandId,
+  causationId: id,
+  requestId: metadata.$correlationId,
+  now,
+  organizationId,
+  workspaceId,
+  actor: { kind: "system", id: null },
+  sessionId: null,
+  ip: null,
+  userAgent: null,
 });
 
 /** The refusal of a command nobody waits for. */

@@ -24,7 +24,9 @@ export const SetBudget = ledgerCommand({
         "BUDGET_IS_FIXED",
         "A budget keeps its scope and its period: please make another one.",
         {
-          ...{ budgetId, scope: before.scope, period: before.period },
+          budgetId,
+          scope: before.scope,
+          period: before.period,
         },
       );
     if (!before && budgets.length >= budgetsMax)

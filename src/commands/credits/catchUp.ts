@@ -13,8 +13,14 @@ export const nextPortion = (
   cause: Cause,
 ): Promise<Accepted<{ written: number }> | Rejection> => {
   const context: CommandContext = {
-    ...{ ...cause, commandId: randomUUID(), organizationId: null, workspaceId },
-    ...{ actor: { kind: "system", id: null }, sessionId: null, ip: null, userAgent: null },
+    ...cause,
+    commandId: randomUUID(),
+    organizationId: null,
+    workspaceId,
+    actor: { kind: "system", id: null },
+    sessionId: null,
+    ip: null,
+    userAgent: null,
   };
   return handler.handle(AdvanceLedger, { workspaceId }, context);
 };

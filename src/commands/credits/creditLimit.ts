@@ -14,7 +14,8 @@ export const SetCreditLimit = ledgerCommand({
     const max = creditLimitMax[ledger.planType];
     if (creditLimit > max)
       return reject("unprocessable", "CREDIT_LIMIT_TOO_HIGH", "The plan does not allow this much.", {
-        ...{ planType: ledger.planType, max },
+        planType: ledger.planType,
+        max,
       });
     // Whatever lots there are beside it: they may expire, and what is drawn has to be covered then.
     const used = ledger.debt + ledger.heldOverdraft;

@@ -11,7 +11,11 @@ export const drawing = (ledger: OpenCreditLedger, amount: number, { now }: Facts
   const { posted, held, available } = balanceOf(ledger);
   if (amount > available)
     return reject("insufficient", "INSUFFICIENT_CREDITS", "The available credits do not cover this.", {
-      ...{ balance: posted, held, available, required: amount, shortfall: amount - available },
+      balance: posted,
+      held,
+      available,
+      required: amount,
+      shortfall: amount - available,
       rechargeState: rechargeState(ledger.recharge, billingCycle(ledger.openedAt, now).start, now),
     });
   const parts = taken(ledger.lots, amount);
@@ -34,7 +38,13 @@ export const spending = (
     const spent = spentIn(budget, periodStart);
     if (amount > limit - spent)
       return reject("insufficient", "SPENDING_LIMIT_EXCEEDED", "A spending limit does not allow this.", {
-        ...{ budgetId, scope, period, periodStart, limit, spent, required: amount },
+        budgetId,
+        scope,
+        period,
+        periodStart,
+        limit,
+        spent,
+        required: amount,
         shortfall: amount - Math.max(0, limit - spent),
       });
     charges.push({ budgetId, periodStart });

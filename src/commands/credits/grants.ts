@@ -42,8 +42,12 @@ const lotOf = (ledger: OpenCreditLedger, amount: number, terms: LotTerms, now: s
   const waits = effectiveAt > now;
   return (
     tooMuch(ledger, amount) ?? {
-      ...{ amount, lot: ledger.lotCount + 1, priority: terms.priority ?? priorityDefault, expiresAt },
-      ...{ effectiveAt: waits ? effectiveAt : null, settled: waits ? 0 : Math.min(ledger.debt, amount) },
+      amount,
+      lot: ledger.lotCount + 1,
+      priority: terms.priority ?? priorityDefault,
+      expiresAt,
+      effectiveAt: waits ? effectiveAt : null,
+      settled: waits ? 0 : Math.min(ledger.debt, amount),
     }
   );
 };

@@ -76,7 +76,9 @@ export const CaptureHold = ledgerCommand({
     const amount = wanted ?? hold.amount;
     if (amount > hold.amount)
       return reject("unprocessable", "CAPTURE_EXCEEDS_HOLD", "The hold does not reserve this much.", {
-        ...{ holdId, remaining: hold.amount, required: amount },
+        holdId,
+        remaining: hold.amount,
+        required: amount,
       });
     const isFinal = final || amount === hold.amount;
     const { category } = hold;

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { Credits, Description } from "../../domain/credits/amounts.ts";
 import { Charge } from "../../domain/credits/budget.ts";
-import { creditLedger, type OpenCreditLedger, overdrawn } from "../../domain/credits/creditLedger.ts";
-import { beyond, Part, priorityDefault, taken } from "../../domain/credits/lots.ts";
+import { creditLedger, type OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
+import { beyond, overdrawn, Part, priorityDefault, taken } from "../../domain/credits/lots.ts";
 import { reject } from "../../kernel/rejection.ts";
 import type { Handler } from "../handler.ts";
 import { operation } from "../operation.ts";
@@ -33,7 +33,9 @@ export const RefundDebit = ledgerCommand({
     const amount = wanted ?? refundable;
     if (amount === 0 || amount > refundable)
       return reject("unprocessable", "REFUND_EXCEEDS_DEBIT", "More would be refunded than was debited.", {
-        ...{ debited: debit.amount, refunded, refundable },
+        debited: debit.amount,
+        refunded,
+        refundable,
       });
     // What was taken last comes back first.
     const portion = taken(beyond(debit.parts.toReversed(), refunded), amount);

@@ -131,7 +131,11 @@ export const carryOver = async (
   const received = await handler.handle(
     ReceiveTransfer,
     {
-      ...{ transferId, parts, organizationId, amount, description },
+      transferId,
+      parts,
+      organizationId,
+      amount,
+      description,
       workspaceId: toWorkspaceId,
       fromWorkspaceId: workspaceId,
     },
@@ -175,12 +179,13 @@ export const transfer = ({ handler, mayReceive }: { handler: Handler; mayReceive
       const sent = await handler.handle(SendTransfer, { ...input, transferId }, asking);
       if (isRejection(sent)) return sent;
       const { parts, ...answer } = sent.answer;
-      const under = { ...{ workspaceId, organizationId, toWorkspaceId, transferId, parts }, amount, description };
+      const under = { workspaceId, organizationId, toWorkspaceId, transferId, parts, amount, description };
       const outcome = await carryOver(handler, under, context);
       if (isRejection(outcome)) return outcome;
       if (outcome.kind === "refused")
         return reject("conflict", "TRANSFER_REFUSED", "The other ledger cannot take these credits; they are back.", {
-          ...{ transferId, reason: outcome.reason },
+          transferId,
+          reason: outcome.reason,
         });
       // Whoever has passed its end sees it on both sides.
       return { ...sent, answer, position: outcome.position };

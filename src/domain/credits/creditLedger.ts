@@ -2,11 +2,11 @@ import type { Aggregate } from "../../kernel/decider.ts";
 import { type Balance, balanceMax } from "./amounts.ts";
 import { type Budget, type Charge, charged, thresholdReached } from "./budget.ts";
 import { type LedgerEvents, ledgerEvents } from "./ledgerEvents.ts";
-import { beyond, type LotKind, type Part, totalOf, withoutParts, withParts } from "./lots.ts";
+import { beyond, type LotKind, overdrawn, type Part, totalOf, withoutParts, withParts } from "./lots.ts";
 import type { PlanType } from "./plans.ts";
 import { noRecharge, type Recharge } from "./recharge.ts";
 import { type Refunds, withRefund } from "./refunds.ts";
-import { earliest, sooner } from "./schedule.ts";
+import { dueBy, dueWithout, scheduled } from "./schedule.ts";
 
 /** Credits set aside: `parts` are in no lot any more. */
 export type Hold = {
@@ -98,9 +98,27 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
       ledger.status === "open"
         ? ledger
         : {
-            ...{ status: "open", isClosed: false, workspaceId, organizationId, planType, openedAt, creditLimit },
-            ...{ lots: [], coming: [], lotCount: 0, debt: 0, holds: [], free: 0, held: 0, heldOverdraft: 0 },
-            ...{ refunds: [], refundsClosedUntil: "", transfers: [], budgets: [], recharge: noRecharge, dueAt: null },
+            status: "open",
+            isClosed: false,
+            workspaceId,
+            organizationId,
+            planType,
+            openedAt,
+            creditLimit,
+            lots: [],
+            coming: [],
+            lotCount: 0,
+            debt: 0,
+            holds: [],
+            free: 0,
+            held: 0,
+            heldOverdraft: 0,
+            refunds: [],
+            refundsClosedUntil: "",
+            transfers: [],
+            budgets: [],
+            recharge: noRecharge,
+            dueAt: null,
             alert: { threshold: null, rearmAt: 0, isLow: false },
           },
     LedgerClosed: onOpen((ledger) => ({ ...recharging(ledger, { isEnabled: false }), isClosed: true })),
@@ -143,8 +161,9 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
       if (!hold || hold.amount - amount < totalOf(released)) return ledger;
       const rest = { ...hold, amount: hold.amount - amount, parts: beyond(hold.parts, amount) };
       const captured = {
-        ...{ debt: ledger.debt + overdrawn(parts), held: ledger.held - amount },
-        ...{ heldOverdraft: ledger.heldOverdraft - overdrawn(parts) },
+        debt: ledger.debt + overdrawn(parts),
+        held: ledger.held - amount,
+        heldOverdraft: ledger.heldOverdraft - overdrawn(parts),
         holds: ledger.holds.map((each) => (each === hold ? rest : each)),
       };
       return isFinal ? freed({ ...ledger, ...captured }, holdId, released) : { ...ledger, ...captured };
@@ -213,7 +232,6 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
 
 const partOf = ({ lot, amount, kind, priority, expiresAt }: Part): Part => ({ lot, amount, kind, priority, expiresAt });
 
-export const overdrawn = (parts: readonly Part[]): number => totalOf(parts.filter(({ lot }) => lot === 0));
 const fromLots = (parts: readonly Part[]): number => totalOf(parts) - overdrawn(parts);
 
 type Granted = Omit<Coming, "effectiveAt"> & { effectiveAt: string | null; settled: number };
@@ -254,7 +272,8 @@ const freed = (ledger: OpenCreditLedger, holdId: string, parts: readonly Part[])
   if (!hold) return ledger;
   const back = {
     ...returned(ledger, parts, 0),
-    ...{ holds: ledger.holds.filter((each) => each !== hold), held: ledger.held - amount },
+    holds: ledger.holds.filter((each) => each !== hold),
+    held: ledger.held - amount,
     heldOverdraft: ledger.heldOverdraft - overdrawn(parts),
   };
   return charge(dueWithout(back, [hold]), hold.charges, -amount);
@@ -272,20 +291,3 @@ const recharging = (ledger: OpenCreditLedger, changed: Partial<Recharge>): OpenC
   ...ledger,
   recharge: { ...ledger.recharge, ...changed },
 });
-
-const dueBy = (ledger: OpenCreditLedger, at: string | null): OpenCreditLedger => {
-  const dueAt = sooner(ledger.dueAt, at);
-  return dueAt === ledger.dueAt ? ledger : { ...ledger, dueAt };
-};
-
-/** Were these what is due first, others are now: else everything would be looked at again and again from then on. */
-const dueWithout = (ledger: OpenCreditLedger, gone: readonly { expiresAt: string | null }[]): OpenCreditLedger =>
-  gone.some(({ expiresAt }) => expiresAt !== null && expiresAt === ledger.dueAt) ? scheduled(ledger) : ledger;
-
-/** Looks at everything: after what was due is done. */
-const scheduled = (ledger: OpenCreditLedger): OpenCreditLedger => {
-  const effective = earliest(ledger.coming, ({ effectiveAt }) => effectiveAt)?.at ?? null;
-  const lotExpires = earliest(ledger.lots, ({ expiresAt }) => expiresAt)?.at ?? null;
-  const holdExpires = earliest(ledger.holds, ({ expiresAt }) => expiresAt)?.at ?? null;
-  return { ...ledger, dueAt: sooner(effective, sooner(lotExpires, holdExpires)) };
-};

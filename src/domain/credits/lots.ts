@@ -48,6 +48,9 @@ const compareExpiry = (a: string | null, b: string | null): number => {
 export const totalOf = (parts: readonly { amount: number }[]): number =>
   parts.reduce((sum, { amount }) => sum + amount, 0);
 
+/** What these parts took of the credit limit. */
+export const overdrawn = (parts: readonly Part[]): number => totalOf(parts.filter(({ lot }) => lot === 0));
+
 /** The first `amount` credits of these parts, in their order: all there are when there are fewer. */
 export const taken = (parts: readonly Part[], amount: number): Part[] => {
   const taking: Part[] = [];

@@ -44,7 +44,9 @@ export const debitRoutes = (app: App, operations: DebitOperations): void => {
           { key: "run-99", status: "refused", error: poor },
         ],
         ...left(990),
-        ...{ written: 1, repeated: 0, refused: 1 },
+        written: 1,
+        repeated: 0,
+        refused: 1,
       },
     },
   });

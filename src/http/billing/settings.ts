@@ -74,7 +74,12 @@ export const settingRoutes = (app: App): void => {
       data: {
         id: "00000000-0009-8c94-9b0e-2a4c6d8f0e65",
         kind: "low_balance",
-        ...{ threshold: 50, credits: 44, limit: null, budgetId: null, rechargeId: null, reason: null },
+        threshold: 50,
+        credits: 44,
+        limit: null,
+        budgetId: null,
+        rechargeId: null,
+        reason: null,
         createdAt: exampleTime,
       },
     },

@@ -40,8 +40,12 @@ type About = {
   reason?: string;
 };
 const nothing = {
-  ...{ threshold: null, credits: null, credit_limit: null },
-  ...{ budget_id: null, recharge_id: null, reason: null },
+  threshold: null,
+  credits: null,
+  credit_limit: null,
+  budget_id: null,
+  recharge_id: null,
+  reason: null,
 };
 
 const alert = <D extends InLedger>(kind: AlertKind, about: (data: D) => About): Effect<D> =>
@@ -61,19 +65,27 @@ const alert = <D extends InLedger>(kind: AlertKind, about: (data: D) => About): 
   );
 
 export const thresholdReached = alert<EventData<"BudgetThresholdReached">>("budget_threshold", (data) => ({
-  ...{ budget_id: data.budgetId, threshold: data.threshold, credits: data.spent, credit_limit: data.limit },
+  budget_id: data.budgetId,
+  threshold: data.threshold,
+  credits: data.spent,
+  credit_limit: data.limit,
 }));
 export const balanceLow = alert<EventData<"LowBalanceReached">>("low_balance", ({ threshold, available }) => ({
-  ...{ threshold, credits: available },
+  threshold,
+  credits: available,
 }));
 export const balanceRecovered = alert<EventData<"BalanceRecovered">>("balance_recovered", ({ rearmAt, available }) => ({
-  ...{ threshold: rearmAt, credits: available },
+  threshold: rearmAt,
+  credits: available,
 }));
 export const capReached = alert<EventData<"RechargeCapReached">>("recharge_cap", ({ charged, cap }) => ({
-  ...{ credits: charged, credit_limit: cap },
+  credits: charged,
+  credit_limit: cap,
 }));
 export const declined = alert<EventData<"RechargeDeclined">>("recharge_declined", ({ rechargeId, amount, reason }) => ({
-  ...{ recharge_id: rechargeId, credits: amount, reason },
+  recharge_id: rechargeId,
+  credits: amount,
+  reason,
 }));
 export const suspended = alert<EventData<"AutoRechargeSuspended">>("recharge_suspended", ({ reason }) => ({ reason }));
 

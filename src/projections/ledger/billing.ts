@@ -101,9 +101,19 @@ const billingRow = (stored: Stored, now: string): BillingRow => {
   const { autoRecharge, autoRechargeThreshold, autoRechargeAmount } = stored;
   const { start, end } = billingCycle(stored.billingCycleStart, now);
   return {
-    ...{ workspaceId, planType, creditBalance, held, available, creditLimit, transactionCount, revision },
-    ...{ billingCycleStart: start, billingCycleEnd: end },
-    ...{ autoRecharge, autoRechargeThreshold, autoRechargeAmount },
+    workspaceId,
+    planType,
+    creditBalance,
+    held,
+    available,
+    creditLimit,
+    transactionCount,
+    revision,
+    billingCycleStart: start,
+    billingCycleEnd: end,
+    autoRecharge,
+    autoRechargeThreshold,
+    autoRechargeAmount,
     recharge: rechargeStanding(stored, start, now),
     alert: { threshold: stored.alertThreshold, rearmAt: stored.alertRearmAt, isLow: stored.alertIsLow },
   };
@@ -117,6 +127,12 @@ const rechargeStanding = (stored: Stored, cycleStart: string, now: string): Rech
   const standing = { isEnabled, pending, notBefore, isSuspended, isCapTold, periodStart: periodStart ?? "" };
   return {
     state: rechargeState({ ...noRecharge, ...standing }, cycleStart, now),
-    ...{ target, coolOffSeconds, periodCap, charged, pending, notBefore, failures },
+    target,
+    coolOffSeconds,
+    periodCap,
+    charged,
+    pending,
+    notBefore,
+    failures,
   };
 };

@@ -1,9 +1,8 @@
 import type { Balance } from "../../domain/credits/amounts.ts";
 import type { Charge } from "../../domain/credits/budget.ts";
-import type { Coming, Hold, OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
-import { balanceOf, overdrawn } from "../../domain/credits/creditLedger.ts";
+import { balanceOf, type Coming, type Hold, type OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
 import { letTimePass } from "../../domain/credits/due.ts";
-import { beyond, type Part, totalOf, withParts } from "../../domain/credits/lots.ts";
+import { beyond, overdrawn, type Part, totalOf, withParts } from "../../domain/credits/lots.ts";
 import type { PlanType } from "../../domain/credits/plans.ts";
 import { noRecharge } from "../../domain/credits/recharge.ts";
 import { unfold } from "../../domain/credits/unfolding.ts";
@@ -54,9 +53,23 @@ const writtenLedger = async (read: Transaction, workspaceId: string): Promise<Op
   const free = totalOf(lots);
   const heldOverdraft = holds.reduce((sum, { parts }) => sum + overdrawn(parts), 0);
   return {
-    ...{ status: "open", isClosed: false, workspaceId, ...terms },
-    ...{ lots, coming, holds, free, held, heldOverdraft, debt: free + held - heldOverdraft - posted },
-    ...{ lotCount: 0, refunds: [], refundsClosedUntil: "", transfers: [], budgets: [], recharge: noRecharge },
+    status: "open",
+    isClosed: false,
+    workspaceId,
+    ...terms,
+    lots,
+    coming,
+    holds,
+    free,
+    held,
+    heldOverdraft,
+    debt: free + held - heldOverdraft - posted,
+    lotCount: 0,
+    refunds: [],
+    refundsClosedUntil: "",
+    transfers: [],
+    budgets: [],
+    recharge: noRecharge,
     alert: { threshold: null, rearmAt: 0, isLow: false },
     // Early is right: then everything is looked at.
     dueAt: "",
@@ -74,7 +87,11 @@ const lotRows = (read: Transaction, workspaceId: string): Promise<LotRow[]> =>
   );
 
 const partOf = ({ lot, amount, kind, priority, expiresAt }: LotRow): Part => ({
-  ...{ lot, amount, kind, priority, expiresAt },
+  lot,
+  amount,
+  kind,
+  priority,
+  expiresAt,
 });
 
 const comingOf = (row: LotRow): Coming => ({
