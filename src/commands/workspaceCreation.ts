@@ -5,7 +5,7 @@ import { WorkspaceName } from "../domain/tenancy/workspace.ts";
 import { derivedId } from "../kernel/ids.ts";
 import { isRejection, reject } from "../kernel/rejection.ts";
 import { unconditional } from "./commandContext.ts";
-import { OpenLedger } from "./credits/grants.ts";
+import { OpenLedger } from "./credits/opening.ts";
 import type { Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
 import { type BlindIndex, claimSlug } from "./organizations.ts";

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { DebitCredits } from "../../src/commands/credits/debits.ts";
-import { AddCredits, OpenLedger } from "../../src/commands/credits/grants.ts";
+import { AddCredits } from "../../src/commands/credits/grants.ts";
+import { OpenLedger } from "../../src/commands/credits/opening.ts";
 import { ledgerSeal } from "../../src/domain/credits/ledgerSeal.ts";
 import { newKey } from "../../src/platform/encryption.ts";
 import { createLog } from "../../src/platform/log.ts";

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { z } from "zod";
-import { AddCredits, OpenLedger } from "../../src/commands/credits/grants.ts";
+import { AddCredits } from "../../src/commands/credits/grants.ts";
+import { OpenLedger } from "../../src/commands/credits/opening.ts";
 import type { Balance } from "../../src/domain/credits/amounts.ts";
 import {
   balanceOf,

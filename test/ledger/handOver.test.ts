@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { DebitCredits } from "../../src/commands/credits/debits.ts";
-import { AddCredits, OpenLedger } from "../../src/commands/credits/grants.ts";
+import { AddCredits } from "../../src/commands/credits/grants.ts";
+import { OpenLedger } from "../../src/commands/credits/opening.ts";
 import { commandHandler } from "../../src/commands/handler.ts";
 import { eventCodec } from "../../src/eventstore/codec.ts";
 import { derivedId } from "../../src/kernel/ids.ts";

@@ -1,9 +1,12 @@
 import type { z } from "zod";
-import { ConfigureBalanceAlert, RemoveBudget, SetBudget } from "../../src/commands/credits/budgets.ts";
-import { AdvanceLedger, SetCreditLimit } from "../../src/commands/credits/creditLimit.ts";
+import { ConfigureBalanceAlert } from "../../src/commands/credits/alerts.ts";
+import { RemoveBudget, SetBudget } from "../../src/commands/credits/budgets.ts";
+import { AdvanceLedger } from "../../src/commands/credits/catchUp.ts";
+import { SetCreditLimit } from "../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../src/commands/credits/debits.ts";
-import { AddCredits, AdjustCredits, OpenLedger } from "../../src/commands/credits/grants.ts";
+import { AddCredits, AdjustCredits } from "../../src/commands/credits/grants.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../src/commands/credits/holds.ts";
+import { OpenLedger } from "../../src/commands/credits/opening.ts";
 import { ConfigureAutoRecharge, DeclineRecharge, SettleRecharge } from "../../src/commands/credits/recharge.ts";
 import type { Actor } from "../../src/kernel/decider.ts";
 

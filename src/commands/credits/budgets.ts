@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { CreditLevel } from "../../domain/credits/amounts.ts";
 import { BudgetTerms } from "../../domain/credits/budget.ts";
 import { reject } from "../../kernel/rejection.ts";
 import { asked, InLedger, Left, ledgerCommand, left } from "./ledgerCommand.ts";
@@ -50,22 +49,3 @@ export const RemoveBudget = ledgerCommand({
       : reject("missing", "RESOURCE_NOT_FOUND", "There is no such budget."),
   answer: ({ events }) => left(events),
 });
-
-/** `rearmAt`: available credits have to reach this before a low balance is told again; a tenth above unless told. */
-export const ConfigureBalanceAlert = ledgerCommand({
-  name: "ConfigureBalanceAlert",
-  permission,
-  input: InLedger.extend({ threshold: CreditLevel.nullable(), rearmAt: CreditLevel.optional() }),
-  output: Left.extend({ threshold: CreditLevel.nullable(), rearmAt: CreditLevel }),
-  decide: ({ threshold, rearmAt = aTenthAbove(threshold ?? 0) }) =>
-    rearmAt < (threshold ?? 0)
-      ? reject("invalid", "REARM_BELOW_THRESHOLD", "The balance recovers at the threshold or above it.")
-      : [{ type: "BalanceAlertConfigured", data: { threshold, rearmAt } }],
-  answer: ({ events }) => {
-    const { threshold, rearmAt } = asked(events, "BalanceAlertConfigured").data;
-    return { threshold, rearmAt, ...left(events) };
-  },
-});
-
-const aTenthAbove = (threshold: number): number =>
-  Math.min(Number.MAX_SAFE_INTEGER, threshold + Math.ceil(threshold / 10));

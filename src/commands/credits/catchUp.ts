@@ -1,8 +1,20 @@
 import { randomUUID } from "node:crypto";
+import { z } from "zod";
 import { isRejection, type Rejection } from "../../kernel/rejection.ts";
 import type { Accepted, CommandContext, Handler, Running } from "../handler.ts";
-import { AdvanceLedger } from "./creditLimit.ts";
-import { isCatchingUp } from "./ledgerCommand.ts";
+import { InLedger, isCatchingUp, ledgerCommand } from "./ledgerCommand.ts";
+
+/** What time has done to a ledger nobody writes to: all of it, when this has been asked until nothing is written. */
+export const AdvanceLedger = ledgerCommand({
+  name: "AdvanceLedger",
+  permission: "billing:admin",
+  input: InLedger,
+  output: z.object({ written: z.int() }),
+  catchesUp: true,
+  windsUp: true,
+  decide: () => [],
+  answer: ({ events }) => ({ written: events.length }),
+});
 
 type Cause = Pick<CommandContext, "now" | "requestId" | "causationId">;
 

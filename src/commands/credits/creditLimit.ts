@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { CreditLevel } from "../../domain/credits/amounts.ts";
 import { creditLimitMax } from "../../domain/credits/plans.ts";
 import { reject } from "../../kernel/rejection.ts";
@@ -24,16 +23,4 @@ export const SetCreditLimit = ledgerCommand({
     return tooMuch(ledger, creditLimit - ledger.creditLimit) ?? [{ type: "CreditLimitSet", data: { creditLimit } }];
   },
   answer: ({ events }) => ({ creditLimit: asked(events, "CreditLimitSet").data.creditLimit, ...left(events) }),
-});
-
-/** What time has done to a ledger nobody writes to: all of it, when this has been asked until nothing is written. */
-export const AdvanceLedger = ledgerCommand({
-  name: "AdvanceLedger",
-  permission: "billing:admin",
-  input: InLedger,
-  output: z.object({ written: z.int() }),
-  catchesUp: true,
-  windsUp: true,
-  decide: () => [],
-  answer: ({ events }) => ({ written: events.length }),
 });

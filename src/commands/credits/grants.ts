@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { Credits, Description, ReferenceId } from "../../domain/credits/amounts.ts";
-import { creditLedger, type OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
+import type { OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
 import { Priority, priorityDefault } from "../../domain/credits/lots.ts";
-import { PlanType } from "../../domain/credits/plans.ts";
-import { command } from "../../kernel/decider.ts";
 import { isRejection, reject } from "../../kernel/rejection.ts";
 import { drawing } from "./funds.ts";
 import { asked, InLedger, ledgerCommand, tooMuch } from "./ledgerCommand.ts";
@@ -11,21 +9,6 @@ import { TransactionWritten, transactionWritten } from "./transaction.ts";
 
 /** So many lots can have something left in them at a time. */
 export const lotsMax = 1_000;
-
-export const OpenLedger = command(creditLedger, {
-  name: "OpenLedger",
-  permission: "workspace:create",
-  input: InLedger.extend({ organizationId: z.uuid(), planType: PlanType }),
-  output: z.null(),
-  stream: ({ workspaceId }) => workspaceId,
-  decide: ({ workspaceId, organizationId, planType }, ledger, { now }) => {
-    if (ledger.status === "open") return [];
-    const after = { posted: 0, held: 0, available: 0 };
-    const data = { workspaceId, organizationId, planType, creditLimit: 0, openedAt: now, after };
-    return [{ type: "LedgerOpened", data }];
-  },
-  answer: () => null,
-});
 
 const Instant = z.iso.datetime();
 const LotTerms = { priority: Priority.optional(), effectiveAt: Instant.optional(), expiresAt: Instant.optional() };

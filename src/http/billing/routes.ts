@@ -1,5 +1,6 @@
 import type { transfer } from "../../commands/credits/transfers.ts";
 import type { App } from "../binder.ts";
+import { alertRoutes } from "./alerts.ts";
 import { budgetRoutes } from "./budgets.ts";
 import { creditRoutes } from "./credits.ts";
 import { type DebitOperations, debitRoutes } from "./debits.ts";
@@ -17,6 +18,7 @@ type BillingOperations = DebitOperations & ProofOperations & { transfer: ReturnT
 export const billingRoutes = (app: App, now: () => string, operations: BillingOperations): void => {
   standingRoutes(app, now);
   settingRoutes(app);
+  alertRoutes(app);
   creditRoutes(app);
   debitRoutes(app, operations);
   transactionRoutes(app);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { ConfigureBalanceAlert, RemoveBudget, SetBudget } from "../../../src/commands/credits/budgets.ts";
-import { AdvanceLedger, SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
+import { ConfigureBalanceAlert } from "../../../src/commands/credits/alerts.ts";
+import { RemoveBudget, SetBudget } from "../../../src/commands/credits/budgets.ts";
+import { AdvanceLedger } from "../../../src/commands/credits/catchUp.ts";
+import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../../src/commands/credits/holds.ts";
 import { balanceMax } from "../../../src/domain/credits/amounts.ts";

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { ConfigureBalanceAlert, SetBudget } from "../../../src/commands/credits/budgets.ts";
+import { ConfigureBalanceAlert } from "../../../src/commands/credits/alerts.ts";
+import { SetBudget } from "../../../src/commands/credits/budgets.ts";
+import { AdvanceLedger } from "../../../src/commands/credits/catchUp.ts";
 import { CloseLedger } from "../../../src/commands/credits/closure.ts";
-import { AdvanceLedger, SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
+import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { AdjustCredits } from "../../../src/commands/credits/grants.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../../src/commands/credits/holds.ts";

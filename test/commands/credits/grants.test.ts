@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
-import { AddCredits, AdjustCredits, OpenLedger } from "../../../src/commands/credits/grants.ts";
+import { AddCredits, AdjustCredits } from "../../../src/commands/credits/grants.ts";
+import { OpenLedger } from "../../../src/commands/credits/opening.ts";
 import { balanceMax } from "../../../src/domain/credits/amounts.ts";
 import { creditLedger } from "../../../src/domain/credits/creditLedger.ts";
 import { later, ledgerStory, organizationId, workspaceId } from "../../domain/ledgerStory.ts";

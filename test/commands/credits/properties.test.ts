@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AdvanceLedger, SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
+import { AdvanceLedger } from "../../../src/commands/credits/catchUp.ts";
+import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { AdjustCredits } from "../../../src/commands/credits/grants.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../../src/commands/credits/holds.ts";

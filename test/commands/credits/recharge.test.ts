@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AdvanceLedger } from "../../../src/commands/credits/creditLimit.ts";
+import { AdvanceLedger } from "../../../src/commands/credits/catchUp.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { PlaceHold } from "../../../src/commands/credits/holds.ts";
 import { ConfigureAutoRecharge, DeclineRecharge, SettleRecharge } from "../../../src/commands/credits/recharge.ts";

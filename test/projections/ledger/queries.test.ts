@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ConfigureBalanceAlert } from "../../../src/commands/credits/budgets.ts";
+import { ConfigureBalanceAlert } from "../../../src/commands/credits/alerts.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { AddCredits } from "../../../src/commands/credits/grants.ts";
 import { CaptureHold, PlaceHold, ReleaseHold } from "../../../src/commands/credits/holds.ts";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { ConfigureBalanceAlert, RemoveBudget, SetBudget } from "../../../src/commands/credits/budgets.ts";
+import { ConfigureBalanceAlert } from "../../../src/commands/credits/alerts.ts";
+import { RemoveBudget, SetBudget } from "../../../src/commands/credits/budgets.ts";
 import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { AddCredits, AdjustCredits } from "../../../src/commands/credits/grants.ts";
