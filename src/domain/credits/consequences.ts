@@ -1,7 +1,7 @@
 import { derivedId } from "../../kernel/ids.ts";
 import { billingCycle } from "./billingCycle.ts";
 import { currentPeriod, thresholdReached } from "./budget.ts";
-import { balanceOf, roomIn } from "./creditLedger.ts";
+import { balanceOf, type OpenCreditLedger, roomIn } from "./creditLedger.ts";
 import { happen, type Unfolding } from "./unfolding.ts";
 
 /** What follows from where a ledger stands: what is told about it, and the recharge it asks for. */
@@ -16,11 +16,14 @@ const withBudgetAlerts = (unfolding: Unfolding, now: string): Unfolding =>
     return happen(told, { type: "BudgetThresholdReached", data: { budgetId, threshold, periodStart, spent, limit } });
   }, unfolding);
 
+/** The credit limit is there for a shortage, not to keep one from being seen: thresholds look at what is owned. */
+const ownCredits = (ledger: OpenCreditLedger): number => balanceOf(ledger).available - ledger.creditLimit;
+
 /** Told once, and again only after the balance had recovered. */
 const withBalanceAlert = (unfolding: Unfolding): Unfolding => {
   const { threshold, rearmAt, isLow } = unfolding.ledger.alert;
   if (threshold === null) return unfolding;
-  const { available } = balanceOf(unfolding.ledger);
+  const available = ownCredits(unfolding.ledger);
   if (!isLow && available < threshold)
     return happen(unfolding, { type: "LowBalanceReached", data: { threshold, available } });
   if (isLow && available >= rearmAt)
@@ -31,7 +34,7 @@ const withBalanceAlert = (unfolding: Unfolding): Unfolding => {
 /** One in flight, sized to the gap, no sooner than the cool-off allows and never beyond the cap of the cycle. */
 const withRecharge = (unfolding: Unfolding, now: string): Unfolding => {
   const { recharge, openedAt, workspaceId } = unfolding.ledger;
-  const { available } = balanceOf(unfolding.ledger);
+  const available = ownCredits(unfolding.ledger);
   const mayAsk = recharge.isEnabled && !recharge.pending && (recharge.notBefore === null || now >= recharge.notBefore);
   if (!mayAsk || available >= recharge.threshold) return unfolding;
 

@@ -98,7 +98,8 @@ export const ledgerEvents = {
     InLedger.extend({
       rechargeId: z.uuid(),
       amount: Credits,
-      available: CreditLevel,
+      /** Without the credit limit: below zero by what is drawn or held of it. */
+      available: z.int(),
       requestedAt: Instant,
       periodStart: Instant,
     }),
@@ -130,7 +131,8 @@ export const ledgerEvents = {
   ),
   /** Without a threshold nothing is told. It is told again only once `rearmAt` was reached in between. */
   BalanceAlertConfigured: event(InLedger.extend({ threshold: CreditLevel.nullable(), rearmAt: CreditLevel })),
-  LowBalanceReached: event(InLedger.extend({ threshold: CreditLevel, available: CreditLevel })),
+  /** `available` here and below is without the credit limit. */
+  LowBalanceReached: event(InLedger.extend({ threshold: CreditLevel, available: z.int() })),
   BalanceRecovered: event(InLedger.extend({ rearmAt: CreditLevel, available: CreditLevel })),
 };
 export type LedgerEvents = typeof ledgerEvents;

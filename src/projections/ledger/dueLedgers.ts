@@ -20,7 +20,7 @@ export const dueLedgers = async (
           select workspace_id from read_model.credit_holds where status = 'open' and expires_at <= ${now}
           union
           select workspace_id from read_model.billing
-          where auto_recharge and recharge_pending_id is null and available < auto_recharge_threshold
+          where auto_recharge and recharge_pending_id is null and available - credit_limit < auto_recharge_threshold
             and coalesce(
               recharge_retry_at, recharge_requested_at + make_interval(secs => recharge_cool_off_seconds), '-infinity'
             ) <= ${now}

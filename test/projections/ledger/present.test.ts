@@ -92,7 +92,7 @@ test("a ledger is due exactly when time alone has something to do to it", () =>
     const mayRecharge =
       recharge.isEnabled &&
       !recharge.pending &&
-      balanceOf(ledger).available < recharge.threshold &&
+      balanceOf(ledger).available - ledger.creditLimit < recharge.threshold &&
       (recharge.notBefore === null || recharge.notBefore <= now) &&
       (!recharge.isCapTold || recharge.periodStart < cycleStart(ledger, now));
     expect(await dueLedgers(ledgers.projector, now, 10)).toEqual(isDue || mayRecharge ? [workspaceId] : []);
