@@ -152,6 +152,19 @@ describe("a low balance", () => {
     expect(story.ask(DebitCredits, spend(40)).happened).toEqual(low);
   });
 
+  test("is told when own credits are few, whatever may be drawn on the credit limit", () => {
+    const story = ledgerStory("pro");
+    story.buys(100);
+    story.ask(SetCreditLimit, { creditLimit: 10_000 });
+    story.ask(ConfigureBalanceAlert, { threshold: 50, rearmAt: 80 });
+    expect(story.ask(DebitCredits, spend(50)).happened).toEqual(["CreditsDebited"]);
+    const { happened, events } = story.ask(DebitCredits, spend(70));
+    expect(happened).toEqual(["CreditsDebited", "LowBalanceReached"]);
+    expect(events.at(-1)?.data).toMatchObject({ threshold: 50, available: -20 });
+    expect(story.buys(99).happened).toEqual(["CreditsPurchased"]);
+    expect(story.buys(1).events.at(-1)).toMatchObject({ type: "BalanceRecovered", data: { available: 80 } });
+  });
+
   test("is not told again because its alert is set up anew while it is low", () => {
     const story = ledgerStory();
     story.buys(100);

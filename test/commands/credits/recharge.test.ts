@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { ConfigureBalanceAlert } from "../../../src/commands/credits/alerts.ts";
 import { AdvanceLedger } from "../../../src/commands/credits/catchUp.ts";
+import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { PlaceHold } from "../../../src/commands/credits/holds.ts";
 import { ConfigureAutoRecharge, DeclineRecharge, SettleRecharge } from "../../../src/commands/credits/recharge.ts";
@@ -49,6 +51,43 @@ describe("automatic recharge", () => {
     expect(targeted.spends(5).events.at(-1)?.data).toMatchObject({ amount: 193, available: 7 });
     const regular = recharging({ amount: 300, target: 200 });
     expect(regular.spends(5).events.at(-1)?.data).toMatchObject({ amount: 300 });
+  });
+
+  test("looks at own credits: a credit limit neither keeps it from being asked for nor is its target", () => {
+    const story = ledgerStory("pro");
+    story.buys(150);
+    story.ask(SetCreditLimit, { creditLimit: 10_000 });
+    story.ask(ConfigureAutoRecharge, { ...settings, threshold: 100, amount: 20, periodCap: 1_000, coolOffSeconds: 0 });
+    expect(story.ask(DebitCredits, spend(50)).happened).toEqual(["CreditsDebited"]);
+    const requested = story.ask(DebitCredits, spend(1)).events.at(-1);
+    expect(requested).toMatchObject({ type: "RechargeRequested", data: { amount: 20, available: 99 } });
+    const settle = (minutes: number) => {
+      const rechargeId = story.state().recharge.pending?.rechargeId ?? id("settled");
+      return story.ask(SettleRecharge, { rechargeId, reference: "in-1" }, later(minutes));
+    };
+    settle(0);
+    const borrowed = story.ask(DebitCredits, spend(319), later(1)).events.at(-1);
+    expect(borrowed).toMatchObject({ type: "RechargeRequested", data: { amount: 300, available: -200 } });
+    expect(settle(1).answer).toMatchObject({ balance: 100, available: 10_100 });
+  });
+
+  test("and the alert of a low balance look at the same credits, those that are not borrowed", () => {
+    const story = ledgerStory("pro");
+    story.buys(100);
+    story.ask(SetCreditLimit, { creditLimit: 500 });
+    story.ask(ConfigureBalanceAlert, { threshold: 50, rearmAt: 60 });
+    story.ask(ConfigureAutoRecharge, { ...settings, threshold: 50, amount: 60 });
+    const hold = { holdId: id("hold"), amount: 150, description: "Run" };
+    const { happened, events } = story.ask(PlaceHold, hold);
+    expect(happened).toEqual(["HoldPlaced", "LowBalanceReached", "RechargeRequested"]);
+    expect(events.slice(1).map(({ data }) => data)).toMatchObject([
+      { available: -50, after: { available: 450 } },
+      { available: -50, amount: 100, after: { available: 450 } },
+    ]);
+    story.buys(105);
+    expect(story.history.at(-1)?.type).toBe("CreditsPurchased");
+    expect(story.buys(5).happened).toEqual(["CreditsPurchased", "BalanceRecovered"]);
+    expect(story.ask(SetCreditLimit, { creditLimit: 1_000 }).happened).toEqual(["CreditLimitSet"]);
   });
 
   test("cools off: the next is not asked for before, and then without anybody's doing", () => {
