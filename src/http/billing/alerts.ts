@@ -1,30 +1,9 @@
-import { z } from "zod";
 import { ConfigureBalanceAlert } from "../../commands/credits/alerts.ts";
 import { billing } from "../../projections/billing.ts";
-import { alertsOf } from "../../projections/ledger/alerts.ts";
+import { Alert, alertsOf } from "../../projections/ledger/alerts.ts";
 import type { App } from "../binder.ts";
 import { exampleTime } from "../examples.ts";
 import { inWorkspace, left } from "./ledgerExample.ts";
-
-const AlertKind = z.enum([
-  "budget_threshold",
-  "low_balance",
-  "balance_recovered",
-  "recharge_cap",
-  "recharge_declined",
-  "recharge_suspended",
-]);
-const Alert = z.object({
-  id: z.uuid(),
-  kind: AlertKind,
-  threshold: z.int().nullable().describe("Percent of a budget, or available credits"),
-  credits: z.int().nullable().describe("Where it stood: spent of a budget, available, charged for, or declined"),
-  limit: z.int().nullable(),
-  budgetId: z.uuid().nullable(),
-  rechargeId: z.uuid().nullable(),
-  reason: z.string().nullable(),
-  createdAt: z.iso.datetime(),
-});
 
 /** When to tell of a low balance, and what was told. */
 export const alertRoutes = (app: App): void => {

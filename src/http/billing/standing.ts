@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { billing } from "../../projections/billing.ts";
-import { billingOf } from "../../projections/ledger/billing.ts";
+import { billingOf, RechargeStanding } from "../../projections/ledger/billing.ts";
 import type { App } from "../binder.ts";
 import { exampleTime } from "../examples.ts";
 import { inWorkspace } from "./ledgerExample.ts";
@@ -8,16 +8,6 @@ import { inWorkspace } from "./ledgerExample.ts";
 const Level = z.int().nonnegative();
 const Instant = z.iso.datetime();
 
-const Recharge = z.object({
-  state: z.enum(["off", "idle", "pending", "waiting", "capped", "suspended"]),
-  target: Level.nullable(),
-  coolOffSeconds: Level,
-  periodCap: Level,
-  charged: Level.describe("In this billing cycle, with what is pending"),
-  pending: z.object({ rechargeId: z.uuid(), amount: Level }).nullable(),
-  notBefore: Instant.nullable(),
-  failures: Level.describe("Declined in a row"),
-});
 const Billing = z.object({
   workspaceId: z.uuid(),
   planType: z.string(),
@@ -30,7 +20,7 @@ const Billing = z.object({
   autoRecharge: z.boolean(),
   autoRechargeThreshold: Level,
   autoRechargeAmount: Level,
-  recharge: Recharge,
+  recharge: RechargeStanding,
   alert: z.object({ threshold: Level.nullable(), rearmAt: Level, isLow: z.boolean() }),
   transactionCount: Level,
 });

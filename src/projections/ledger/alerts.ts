@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import { type Page, type Paged, paged } from "../page.ts";
@@ -24,13 +25,16 @@ export const alertsTable = table(
   ["workspace_id", "revision"],
 );
 
-type AlertKind =
-  | "budget_threshold"
-  | "low_balance"
-  | "balance_recovered"
-  | "recharge_cap"
-  | "recharge_declined"
-  | "recharge_suspended";
+const AlertKind = z.enum([
+  "budget_threshold",
+  "low_balance",
+  "balance_recovered",
+  "recharge_cap",
+  "recharge_declined",
+  "recharge_suspended",
+]);
+type AlertKind = z.output<typeof AlertKind>;
+
 type About = {
   threshold?: number;
   credits?: number;
@@ -89,22 +93,21 @@ export const declined = alert<EventData<"RechargeDeclined">>("recharge_declined"
 }));
 export const suspended = alert<EventData<"AutoRechargeSuspended">>("recharge_suspended", ({ reason }) => ({ reason }));
 
-type AlertRow = {
-  id: string;
-  kind: AlertKind;
-  /** Percent of a budget, or available credits. */
-  threshold: number | null;
-  /** Where it stood: spent of a budget, available, charged for, or declined. */
-  credits: number | null;
-  limit: number | null;
-  budgetId: string | null;
-  rechargeId: string | null;
-  reason: string | null;
-  createdAt: string;
-};
+export const Alert = z.object({
+  id: z.uuid(),
+  kind: AlertKind,
+  threshold: z.int().nullable().describe("Percent of a budget, or available credits"),
+  credits: z.int().nullable().describe("Where it stood: spent of a budget, available, charged for, or declined"),
+  limit: z.int().nullable(),
+  budgetId: z.uuid().nullable(),
+  rechargeId: z.uuid().nullable(),
+  reason: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+});
+type Alert = z.output<typeof Alert>;
 
 /** Newest first. */
-export const alertsOf = async (read: Transaction, workspaceId: string, page: Page): Promise<Paged<AlertRow>> => {
+export const alertsOf = async (read: Transaction, workspaceId: string, page: Page): Promise<Paged<Alert>> => {
   const [counted] = await query<{ total: number }>(
     read,
     sql`select alert_count as total from read_model.billing where workspace_id = ${workspaceId}`,

@@ -1,6 +1,7 @@
-import type { Balance } from "../../domain/credits/amounts.ts";
+import { z } from "zod";
+import { type Balance, CreditLevel } from "../../domain/credits/amounts.ts";
 import { billingCycle } from "../../domain/credits/billingCycle.ts";
-import { noRecharge, type RechargeState, rechargeState } from "../../domain/credits/recharge.ts";
+import { noRecharge, RechargeState, rechargeState } from "../../domain/credits/recharge.ts";
 import { query, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import { balanceNow } from "./present.ts";
@@ -24,18 +25,17 @@ type BillingRow = {
   /** Of the ledger's stream. */
   revision: number;
 };
-type RechargeStanding = {
-  state: RechargeState;
-  target: number | null;
-  coolOffSeconds: number;
-  /** Credits that may be charged for in one billing cycle, and that were, with what is pending. */
-  periodCap: number;
-  charged: number;
-  pending: { rechargeId: string; amount: number } | null;
-  notBefore: string | null;
-  /** Declined in a row. */
-  failures: number;
-};
+export const RechargeStanding = z.object({
+  state: RechargeState,
+  target: CreditLevel.nullable(),
+  coolOffSeconds: z.int().nonnegative(),
+  periodCap: CreditLevel,
+  charged: CreditLevel.describe("In this billing cycle, with what is pending"),
+  pending: z.object({ rechargeId: z.uuid(), amount: CreditLevel }).nullable(),
+  notBefore: z.iso.datetime().nullable(),
+  failures: z.int().nonnegative().describe("Declined in a row"),
+});
+type RechargeStanding = z.output<typeof RechargeStanding>;
 
 type Stored = Omit<BillingRow, "recharge" | "alert"> &
   Omit<RechargeStanding, "state" | "pending"> & {
