@@ -57,6 +57,13 @@ const daysOf = ({ from, to }: Days, now: string): { from: string; to: string } =
   return { from: first, to: last };
 };
 
+/** In digits alone: an empty text, `0x10` and `1e3` are numbers as well. */
+const Revision = z
+  .string()
+  .regex(/^\d+$/, "must be the revision of an event, in digits")
+  .transform(Number)
+  .pipe(z.int());
+
 type Moment = { at?: string | undefined; revision?: number | undefined };
 
 /** Now, unless one of both is told. */
@@ -73,7 +80,7 @@ export const historyRoutes = (app: App, now: () => string): void => {
     permission: "billing:read",
     from: [billing],
     output: Balance,
-    query: { at: z.iso.datetime().optional(), revision: z.coerce.number<string>().int().nonnegative().optional() },
+    query: { at: z.iso.datetime().optional(), revision: Revision.optional() },
     example: {
       params: inWorkspace,
       query: { at: exampleTime },
