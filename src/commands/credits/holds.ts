@@ -56,7 +56,7 @@ export const PlaceHold = ledgerCommand({
 
 /**
  * Spends some of a hold: all that remains of it unless told. The rest is given back, unless `final` is false: then more
- * can be captured later.
+ * can be captured later. Whoever placed it: one worker settles what another one reserved, in the budgets of the latter.
  */
 export const CaptureHold = ledgerCommand({
   name: "CaptureHold",
