@@ -1,7 +1,7 @@
 import { type Sealing, sealUnasked } from "./commands/credits/seals.ts";
 import type { Handler } from "./commands/handler.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
-import type { Seal } from "./domain/credits/ledgerSeal.ts";
+import { ledgerSeal, Seal } from "./domain/credits/ledgerSeal.ts";
 import { canonical } from "./eventstore/chain.ts";
 import type { EventStore } from "./eventstore/store.ts";
 import { isRejection } from "./kernel/rejection.ts";
@@ -13,17 +13,26 @@ import { openSealKey, type SealKey } from "./platform/sealKey.ts";
 export const installedSealKey = (pool: Pool, masterKey: Uint8Array): Promise<SealKey> =>
   openSealKey(pool, deriveKey(masterKey, "seal-key"));
 
-type Within = { handler: Pick<Handler, "handle">; store: Pick<EventStore, "last">; key: SealKey };
+const ledgerStream = (workspaceId: string): string => `${creditLedger.category}-${workspaceId}`;
+
+type Within = { handler: Pick<Handler, "handle">; store: Pick<EventStore, "last" | "read">; key: SealKey };
 
 /** What sealing takes, for whoever asks for it. */
 export const sealingWith = ({ handler, store, key }: Within): Sealing => ({
   handler,
   headOf: async (workspaceId) => {
-    const last = await store.last(`${creditLedger.category}-${workspaceId}`);
+    const last = await store.last(ledgerStream(workspaceId));
     if (!last) return undefined;
     const { occurredAt, chain = "" } = last.metadata;
     const organizationId = String(last.data["organizationId"]);
     return { organizationId, revision: Number(last.revision), chain, occurredAt };
+  },
+  lastSealed: async (workspaceId) => {
+    const last = await store.last(`${ledgerSeal.category}-${workspaceId}`);
+    if (!last) return null;
+    const { revision } = Seal.parse(last.data);
+    const [event] = await Array.fromAsync(store.read(ledgerStream(workspaceId), BigInt(revision), 1));
+    return { revision, chain: event?.metadata.chain ?? null };
   },
   sign: (ledger) => {
     const statement = { ...ledger, keyId: key.publicJwk.kid };

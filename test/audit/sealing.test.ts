@@ -3,13 +3,14 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { DebitCredits } from "../../src/commands/credits/debits.ts";
 import { AddCredits } from "../../src/commands/credits/grants.ts";
 import { OpenLedger } from "../../src/commands/credits/opening.ts";
+import { sealLedger } from "../../src/commands/credits/seals.ts";
 import { ledgerSeal } from "../../src/domain/credits/ledgerSeal.ts";
 import { newKey } from "../../src/platform/encryption.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { query } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { sealLedgers } from "../../src/reactions/ledgerSealing.ts";
-import { installedSealKey } from "../../src/sealing.ts";
+import { installedSealKey, sealingWith } from "../../src/sealing.ts";
 import { contextOf, startWriteSide, type WriteSide } from "../commands/writeSide.ts";
 import { until } from "../projections/readSide.ts";
 import { type Bookkeeping, bookkeeping } from "./ledgers.ts";
@@ -94,6 +95,26 @@ describe("ledgers are sealed by themselves", () => {
     expect(lines[0]).toContain("LEDGER_UNLIKE_SEAL");
     expect(await sealsOf(changed)).toEqual([1]);
   });
+});
+
+test("a ledger made anew below its last seal is not sealed again by having grown past it", async () => {
+  const workspaceId = await ledger();
+  const { store, sealing, handler, seal } = books;
+  expect(await seal(workspaceId)).toMatchObject({ revision: 1 });
+  await handler.handle(DebitCredits, { workspaceId, amount: 1, description: "Enrich" }, contextOf());
+  /** What a store gives whose events somebody has made anew, links and all. */
+  async function* madeAnew(...asked: Parameters<typeof store.read>) {
+    for await (const event of store.read(...asked))
+      yield { ...event, metadata: { ...event.metadata, chain: "0".repeat(64) } };
+  }
+  const tampered = { last: store.last, read: madeAnew };
+  const again = sealLedger({
+    ...sealing,
+    lastSealed: sealingWith({ handler, store: tampered, key: books.key }).lastSealed,
+  });
+  expect(await again.execute({ workspaceId }, contextOf())).toMatchObject({ code: "LEDGER_UNLIKE_SEAL" });
+  expect(await sealsOf(workspaceId)).toEqual([1]);
+  expect(await seal(workspaceId)).toMatchObject({ revision: 2 });
 });
 
 describe("the key that seals", () => {
