@@ -1,3 +1,4 @@
+import { canonical } from "../eventstore/chain.ts";
 import { query, type Transaction } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
 
@@ -22,9 +23,20 @@ export type LotRow = {
   remaining: number;
   held: number;
   expired: number;
+  effectiveAt: string | null;
   expiresAt: string | null;
+  dueAt: string | null;
 };
-export type HoldRow = { holdId: string; status: string; amount: number; captured: number };
+/** `parts` and `charges`, as of when it was placed, are canonical JSON: they are the same when their texts are. */
+export type HoldRow = {
+  holdId: string;
+  status: string;
+  amount: number;
+  captured: number;
+  parts: string;
+  charges: string;
+  expiresAt: string;
+};
 export type BudgetRow = { budgetId: string; limit: number; period: string; scope: string; scopeId: string | null };
 type SpentRow = { budgetId: string; periodStart: string; spent: number };
 /** The balance after one event; `change` and `id` are null where it is no transaction. */
@@ -80,17 +92,22 @@ export async function* balanceRows(read: Transaction, workspaceId: string): Asyn
 export const lotRows = (read: Transaction, workspaceId: string): Promise<LotRow[]> =>
   query(
     read,
-    sql`select lot, kind, priority, status, granted, remaining, held, expired, expires_at as "expiresAt"
+    sql`select lot, kind, priority, status, granted, remaining, held, expired, effective_at as "effectiveAt",
+          expires_at as "expiresAt", due_at as "dueAt"
         from read_model.credit_lots
         where workspace_id = ${workspaceId} order by lot`,
   );
 
-export const holdRows = (read: Transaction, workspaceId: string): Promise<HoldRow[]> =>
-  query(
+type StoredHold = Omit<HoldRow, "parts" | "charges"> & { parts: unknown; charges: unknown };
+
+export const holdRows = async (read: Transaction, workspaceId: string): Promise<HoldRow[]> => {
+  const rows = await query<StoredHold>(
     read,
-    sql`select hold_id as "holdId", status, amount, captured from read_model.credit_holds
-        where workspace_id = ${workspaceId} order by revision`,
+    sql`select hold_id as "holdId", status, amount, captured, parts, charges, expires_at as "expiresAt"
+        from read_model.credit_holds where workspace_id = ${workspaceId} order by revision`,
   );
+  return rows.map((row) => ({ ...row, parts: canonical(row.parts), charges: canonical(row.charges) }));
+};
 
 export const budgetRows = (read: Transaction, workspaceId: string): Promise<BudgetRow[]> =>
   query(

@@ -2,6 +2,7 @@ import type { Charge } from "../domain/credits/budget.ts";
 import { balanceOf, type OpenCreditLedger } from "../domain/credits/creditLedger.ts";
 import { totalOf } from "../domain/credits/lots.ts";
 import type { LedgerEvent } from "../domain/credits/unfolding.ts";
+import { canonical } from "../eventstore/chain.ts";
 import type { BudgetRow, HoldRow, LedgerRow, LotRow } from "./readModel.ts";
 
 /** What a fold does not keep of a ledger's past, and read models show. */
@@ -13,7 +14,7 @@ export type Past = {
   /** By budget and the start of its period. */
   spent: Map<string, number>;
 };
-type GrantedRow = Omit<LotRow, "remaining" | "held">;
+type GrantedRow = Omit<LotRow, "remaining" | "held" | "dueAt">;
 
 export const noPast = (): Past => ({ lots: new Map(), holds: new Map(), spent: new Map() });
 export const spentKey = (budgetId: string, periodStart: string): string => `${budgetId} ${periodStart}`;
@@ -45,13 +46,13 @@ const noteLots = ({ lots }: Past, { type, data }: LedgerEvent): void => {
   if (kind !== undefined && "priority" in data) {
     const { lot, priority, amount: granted, effectiveAt, expiresAt } = data;
     const status = effectiveAt === null ? "active" : "waiting";
-    lots.set(lot, { lot, kind, priority, status, granted, expired: 0, expiresAt });
+    lots.set(lot, { lot, kind, priority, status, granted, expired: 0, effectiveAt, expiresAt });
   }
   // Credits can come back, or over from another workspace, as a lot that begins with them.
   if ("parts" in data)
     for (const { lot, kind, priority, amount: granted, expiresAt } of data.parts)
       if (lot !== 0 && !lots.has(lot))
-        lots.set(lot, { lot, kind, priority, status: "active", granted, expired: 0, expiresAt });
+        lots.set(lot, { lot, kind, priority, status: "active", granted, expired: 0, effectiveAt: null, expiresAt });
 };
 
 const noteHolds = ({ holds }: Past, { type, data }: LedgerEvent): void => {
@@ -59,8 +60,11 @@ const noteHolds = ({ holds }: Past, { type, data }: LedgerEvent): void => {
     const hold = holds.get(holdId);
     if (hold) holds.set(holdId, { ...hold, status, captured: hold.captured + captured });
   };
-  if (type === "HoldPlaced")
-    holds.set(data.holdId, { holdId: data.holdId, status: "open", amount: data.amount, captured: 0 });
+  if (type === "HoldPlaced") {
+    const { holdId, amount, expiresAt } = data;
+    const placed = { parts: canonical(data.parts), charges: canonical(data.charges), expiresAt };
+    holds.set(holdId, { holdId, status: "open", amount, captured: 0, ...placed });
+  }
   if (type === "HoldCaptured") end(data.holdId, data.isFinal ? "captured" : "open", data.amount);
   if (type === "HoldReleased") end(data.holdId, "released");
   if (type === "HoldExpired") end(data.holdId, "expired");
@@ -101,7 +105,12 @@ export const lotsShould = ({ lots, coming, holds }: OpenCreditLedger, past: Past
   return new Map(
     [...past.lots].map(([lot, granted]) => [
       lot,
-      { ...granted, remaining: remaining.get(lot) ?? 0, held: totalOf(held.get(lot) ?? []) },
+      {
+        ...granted,
+        dueAt: granted.status === "waiting" ? granted.effectiveAt : granted.expiresAt,
+        remaining: remaining.get(lot) ?? 0,
+        held: totalOf(held.get(lot) ?? []),
+      },
     ]),
   );
 };
