@@ -27,7 +27,7 @@ const projectionFault = ({ status }: ProjectionRunner): string | undefined => {
 const reactionFault = ({ status }: ReactionRunner): string | undefined =>
   status().isRunning ? undefined : "reactions do not get on";
 
-/** What both of them work with, for as long as `stack` lasts. `pool` is of the projector's role: it sees all tenants. */
+/** What both work with for as long as `stack` lasts. `pool` is of the projector's role: it sees all tenants. */
 const thread = ({ config, backends }: FollowerData, write: (line: string) => void) => {
   const stack = new AsyncDisposableStack();
   const log = createLog(config.LOG_LEVEL, { write });
