@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { DebitCredits } from "../../src/commands/credits/debits.ts";
 import { CaptureHold, ReleaseHold } from "../../src/commands/credits/holds.ts";
+import { SendTransfer } from "../../src/commands/credits/transfers.ts";
 import { type CreditLedger, creditLedger, type OpenCreditLedger } from "../../src/domain/credits/creditLedger.ts";
 import { AppendAnswerLost, type EventStore } from "../../src/eventstore/store.ts";
 import { isRejection } from "../../src/kernel/rejection.ts";
@@ -57,6 +58,25 @@ const breakages: Record<string, Breakage> = {
       },
     }),
   },
+  "a transfer that was received and comes back as well": { commands: evolving({ TransferCompleted: unchanged }) },
+  "a transfer that comes back as often as it is asked for": {
+    commands: evolving({
+      TransferReturned: (ledger, data) => {
+        const after = creditLedger.evolve.TransferReturned(ledger, data);
+        return after.status === "open" && ledger.status === "open" ? { ...after, transfers: ledger.transfers } : after;
+      },
+    }),
+  },
+  "a transfer that borrows what it sends": {
+    commands: {
+      SendTransfer: {
+        ...SendTransfer,
+        decide: (input, ledger, facts) =>
+          SendTransfer.decide(input, ledger.status === "open" ? { ...ledger, debt: 0 } : ledger, facts),
+      },
+    },
+  },
+  "a ledger that is closed and goes on": { commands: evolving({ LedgerClosed: unchanged }) },
   "budgets that nothing is charged to": {
     commands: debiting((ledger) => ({ ...ledger, budgets: [] })),
   },

@@ -3,6 +3,7 @@ import { debitOf, type Entry, type Ledger } from "./modelLedger.ts";
 import { refuse } from "./modelRefusal.ts";
 import { rules } from "./modelRules.ts";
 import { letTimePass, tellConsequences } from "./modelTime.ts";
+import { windsUp } from "./modelTransfers.ts";
 import type { Asked, Told } from "./requests.ts";
 
 /** What a command that has written something is recognised by, and answered with again. */
@@ -63,6 +64,7 @@ const askOne = (model: Model, asked: Asked): { model: Model; told: Told; entries
   const { now } = asked;
   const draft: Ledger = { ...ledger, entries: [] };
   if (request.command !== "OpenLedger" && !ledger.isOpen) return unchanged(refuse("missing", "RESOURCE_NOT_FOUND"));
+  if (ledger.isClosed && !windsUp.has(request.command)) return unchanged(refuse("conflict", "LEDGER_CLOSED"));
   if (request.command !== "OpenLedger") letTimePass(draft, now);
   const outcome = rules(draft, asked);
   if (outcome.kind === "refused") return unchanged(outcome);

@@ -53,7 +53,9 @@ type Recharge = Settings & {
 /** Arrays are replaced and never changed, so that a copy of the object is a copy of the ledger. */
 export type Ledger = {
   isOpen: boolean;
+  isClosed: boolean;
   workspaceId: string;
+  organizationId: string;
   /** Of the debit with this transaction id, if it is one: ids are the server's to choose. */
   keyOf: (transactionId: string) => string | undefined;
   plan: string;
@@ -64,6 +66,8 @@ export type Ledger = {
   lotCount: number;
   debt: number;
   holds: Hold[];
+  /** Sent, and neither received nor back. */
+  transfers: { id: string; parts: Part[] }[];
   debits: Debit[];
   refunds: { key: string; amount: number; until: string }[];
   /** Debits that could be refunded until then are over, for whoever comes with a clock that is behind as well. */
@@ -78,8 +82,9 @@ export type Ledger = {
 };
 
 export const unopenedLedger = (workspaceId: string, keyOf: Ledger["keyOf"]): Ledger => ({
-  ...{ isOpen: false, workspaceId, keyOf, plan: "", openedAt: "", creditLimit: 0, written: 0, entries: [] },
-  ...{ lots: [], coming: [], lotCount: 0, debt: 0, holds: [], debits: [], refunds: [], budgets: [] },
+  ...{ isOpen: false, isClosed: false, workspaceId, organizationId: "", keyOf, plan: "", openedAt: "" },
+  ...{ creditLimit: 0, written: 0, entries: [], lots: [], coming: [], lotCount: 0, debt: 0, holds: [] },
+  ...{ transfers: [], debits: [], refunds: [], budgets: [] },
   refundsClosedUntil: "",
   alert: { threshold: null, rearmAt: 0, isLow: false },
   recharge: {
@@ -102,6 +107,12 @@ export const balanceOf = (ledger: Ledger): Balance => {
   const held = sum(reserved);
   const posted = freeOf(ledger) + held - overdrawn(reserved) - ledger.debt;
   return { posted, held, available: posted + ledger.creditLimit - held };
+};
+
+/** What can be spent without the credit limit; less than nothing where some of it is used. */
+export const ownedIn = (ledger: Ledger): number => {
+  const { posted, held } = balanceOf(ledger);
+  return posted - held;
 };
 
 /** Something has happened, and the ledger already shows it. */
@@ -187,9 +198,10 @@ export const periodOf = ({ period, periodStart }: Budget, { now }: Pick<Asked, "
   return start > periodStart ? start : periodStart;
 };
 
-/** What more there may be: what waits, what is charged for and what may be drawn have their room already. */
+/** What more there may be: what waits, is charged for, may come back or may be drawn has its room already. */
 export const roomIn = (ledger: Ledger): number => {
   const charged = ledger.recharge.pending?.amount ?? 0;
   const owned = Math.max(0, balanceOf(ledger).posted);
-  return Number.MAX_SAFE_INTEGER - ledger.creditLimit - owned - sum(ledger.coming) - charged;
+  const sent = sum(ledger.transfers.flatMap(({ parts }) => parts));
+  return Number.MAX_SAFE_INTEGER - ledger.creditLimit - owned - sum(ledger.coming) - sent - charged;
 };

@@ -1,7 +1,7 @@
 import type { Actor } from "../../src/kernel/decider.ts";
 import { done, later, left, nothing, type Outcome, type Rules, transaction } from "./modelAnswers.ts";
+import { short, tooMuch } from "./modelFunds.ts";
 import {
-  balanceOf,
   type Charge,
   debitOf,
   enter,
@@ -11,7 +11,6 @@ import {
   type Part,
   periodOf,
   putBack,
-  roomIn,
   slice,
   spend,
   sum,
@@ -19,28 +18,11 @@ import {
 } from "./modelLedger.ts";
 import { type Refused, refuse } from "./modelRefusal.ts";
 import { limits, recharging } from "./modelSettings.ts";
-import { cycleStart, endHold } from "./modelTime.ts";
+import { endHold } from "./modelTime.ts";
+import { closing, transferring } from "./modelTransfers.ts";
 import type { Asked } from "./requests.ts";
 
-const max = Number.MAX_SAFE_INTEGER;
 const dayMs = 86_400_000;
-
-const short = (ledger: Ledger, amount: number, now: string, available = balanceOf(ledger).available) => {
-  if (amount <= available) return undefined;
-  const { posted, held } = balanceOf(ledger);
-  return refuse("insufficient", "INSUFFICIENT_CREDITS", {
-    ...{ balance: posted, held, available, required: amount, shortfall: amount - available },
-    rechargeState: rechargeState(ledger, now),
-  });
-};
-
-const rechargeState = ({ recharge, openedAt }: Ledger, now: string): string => {
-  if (recharge.pending) return "pending";
-  if (recharge.isSuspended) return "suspended";
-  if (!recharge.isEnabled) return "off";
-  if (now < recharge.notBefore) return "waiting";
-  return recharge.isCapTold && recharge.periodStart >= cycleStart(openedAt, now) ? "capped" : "idle";
-};
 
 const counts = ({ kind, id }: Actor, scope: Ledger["budgets"][number]["scope"]): boolean => {
   if (scope.kind === "workspace") return true;
@@ -67,12 +49,6 @@ const chargesFor = (ledger: Ledger, amount: number, asked: Asked): Charge[] | Re
   return charges;
 };
 
-const tooMuch = (ledger: Ledger, more: number): Refused | undefined => {
-  const balance = balanceOf(ledger).posted;
-  if (more <= roomIn(ledger)) return undefined;
-  return refuse("unprocessable", "BALANCE_LIMIT_EXCEEDED", { balance, balanceMax: max });
-};
-
 type Terms = { priority?: number | undefined; effectiveAt?: string | undefined; expiresAt?: string | undefined };
 
 /** Enters a lot that begins now, or will. @returns a refusal, if it cannot */
@@ -95,9 +71,9 @@ const grant = (ledger: Ledger, entry: string, kind: string, amount: number, term
 const planMax: Record<string, number> = { free: 0, pro: 10_000, enterprise: 10_000_000 };
 
 const accounts: Pick<Rules, "OpenLedger" | "AdvanceLedger" | "SetCreditLimit" | "AddCredits" | "AdjustCredits"> = {
-  OpenLedger(ledger, { planType }, { now }) {
+  OpenLedger(ledger, { organizationId, planType }, { now }) {
     if (ledger.isOpen) return nothing;
-    Object.assign(ledger, { isOpen: true, plan: planType, openedAt: now });
+    Object.assign(ledger, { isOpen: true, organizationId, plan: planType, openedAt: now });
     enter(ledger, "LedgerOpened");
     return nothing;
   },
@@ -225,7 +201,7 @@ const holding: Pick<Rules, "PlaceHold" | "CaptureHold" | "ReleaseHold"> = {
   },
 };
 
-const all: Rules = { ...accounts, ...spending, ...holding, ...limits, ...recharging };
+const all: Rules = { ...accounts, ...spending, ...holding, ...limits, ...recharging, ...transferring, ...closing };
 
 /** Carries out what is asked on a ledger that is the caller's to change; a refusal may leave it half changed. */
 export const rules = (ledger: Ledger, asked: Asked): Outcome => {

@@ -1,11 +1,11 @@
 import { derivedId } from "../../src/kernel/ids.ts";
 import {
-  balanceOf,
   enter,
   fill,
   type Hold,
   inBurnOrder,
   type Ledger,
+  ownedIn,
   type Part,
   periodOf,
   putBack,
@@ -65,15 +65,9 @@ export const tellConsequences = (ledger: Ledger, now: string): void => {
   askForRecharge(ledger, now);
 };
 
-/** What can be spent without the credit limit. */
-const ownedBy = (ledger: Ledger): number => {
-  const { posted, held } = balanceOf(ledger);
-  return posted - held;
-};
-
 const tellBalance = (ledger: Ledger): void => {
   const { threshold, rearmAt, isLow } = ledger.alert;
-  const available = ownedBy(ledger);
+  const available = ownedIn(ledger);
   if (threshold === null) return;
   if (!isLow && available < threshold) {
     ledger.alert = { threshold, rearmAt, isLow: true };
@@ -86,7 +80,7 @@ const tellBalance = (ledger: Ledger): void => {
 
 const askForRecharge = (ledger: Ledger, now: string): void => {
   const { recharge } = ledger;
-  const available = ownedBy(ledger);
+  const available = ownedIn(ledger);
   if (!recharge.isEnabled || recharge.pending || now < recharge.notBefore || available >= recharge.threshold) return;
   const cycle = cycleStart(ledger.openedAt, now);
   const periodStart = cycle > recharge.periodStart ? cycle : recharge.periodStart;

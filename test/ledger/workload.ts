@@ -9,6 +9,8 @@ export type Knowledge = {
   organizationId: string;
   planType: "free" | "pro";
   holds: string[];
+  /** Transfers from it. */
+  transfers: string[];
   transactions: string[];
   /** Everything asked so far, to be asked again. */
   asked: Asked[];
@@ -44,6 +46,30 @@ const holdId = ({ random, known }: Chance): string =>
   known.holds.length > 0 && random.chance(0.95)
     ? random.pick(known.holds.slice(-3))
     : derivedId("no such hold", random.below(3));
+
+const otherWorkspaceId = derivedId("there");
+
+/** As another ledger has sent it, from up to three lots of its own. */
+const arriving = (on: Chance) => {
+  const { random, known } = on;
+  const kinds = ["purchased", "promotional", "adjustment", "recharge"] as const;
+  const parts = Array.from({ length: 1 + random.below(3) }, (_, index) => ({
+    lot: 1 + index,
+    // All of them together are still an exact amount.
+    amount: index === 0 ? Math.min(amountOf(on), max - 100) : 1 + random.below(40),
+    kind: random.pick(kinds),
+    priority: random.below(3) * 40,
+    expiresAt: random.chance(0.5) ? later(on) : null,
+  }));
+  return {
+    transferId: derivedId(known.workspaceId, "arriving", random.next()),
+    fromWorkspaceId: otherWorkspaceId,
+    organizationId: random.chance(0.9) ? known.organizationId : derivedId("elsewhere"),
+    parts,
+    amount: parts.reduce((sum, { amount }) => sum + amount, 0),
+    description: "row",
+  };
+};
 
 const rechargeId = ({ random, known }: Chance): string => derivedId(known.workspaceId, "recharge", random.below(3));
 
@@ -148,6 +174,30 @@ const makings: readonly (readonly [weight: number, making: Making])[] = [
   [2, (on) => ({ command: "DeclineRecharge", input: { rechargeId: rechargeId(on), reason: "no money" } })],
   [3, () => ({ command: "AdvanceLedger", input: {} })],
   [1, (on) => ({ command: "OpenLedger", input: opening(on.known) })],
+  [
+    3,
+    (on) => {
+      const transferId = derivedId(on.known.workspaceId, "transfer", on.known.transfers.length);
+      on.known.transfers.push(transferId);
+      return {
+        command: "SendTransfer",
+        input: { transferId, toWorkspaceId: otherWorkspaceId, amount: amountOf(on), description: "row" },
+      };
+    },
+  ],
+  [3, (on) => ({ command: "ReceiveTransfer", input: arriving(on) })],
+  [
+    4,
+    ({ random, known }) => ({
+      command: "CompleteTransfer",
+      input: {
+        transferId: random.pick([...known.transfers.slice(-3), derivedId("no such transfer")]),
+        outcome: random.chance(0.4) ? { kind: "received" } : { kind: "refused", reason: "LEDGER_CLOSED" },
+      },
+    }),
+  ],
+  // Seldom, for little happens afterwards.
+  [0.25, () => ({ command: "CloseLedger", input: {} })],
 ];
 const total = makings.reduce((sum, [weight]) => sum + weight, 0);
 
@@ -155,7 +205,7 @@ const opening = ({ organizationId, planType }: Knowledge) => ({ organizationId, 
 export const openingOf = (known: Knowledge): Request => ({ command: "OpenLedger", input: opening(known) });
 
 const requestBy = (on: Chance): Request => {
-  let left = on.random.below(total);
+  let left = on.random.next() * total;
   for (const [weight, making] of makings) {
     left -= weight;
     if (left < 0) return making(on);

@@ -26,7 +26,7 @@ export const runHistory = async (seed: number, servers: Servers, tick: () => num
       workspaceId: derivedId("history", seed, tick()),
       organizationId: derivedId("organization"),
       planType: random.chance(0.6) ? "pro" : "free",
-      ...{ holds: [], transactions: [], asked: [], revision: -1 },
+      ...{ holds: [], transfers: [], transactions: [], asked: [], revision: -1 },
     },
     operations: [],
   };

@@ -116,7 +116,7 @@ const ledgerOf = (index: number, random: Random): OpenedLedger => ({
     workspaceId: derivedId("simulated", index),
     organizationId: derivedId("organization"),
     planType: random.chance(0.6) ? "pro" : "free",
-    ...{ holds: [], transactions: [], asked: [], revision: -1 },
+    ...{ holds: [], transfers: [], transactions: [], asked: [], revision: -1 },
   },
   operations: [],
   isOpen: false,
