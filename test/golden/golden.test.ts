@@ -56,8 +56,8 @@ describe("events of every version there was are read for ever", () => {
   });
 });
 
-test("a ledger folds to this as long as its foldVersion is 4: snapshots of that version hold it", () => {
-  expect(creditLedger.ledger).toEqual({ foldVersion: 4 });
+test("a ledger folds to this as long as its foldVersion is 5: snapshots of that version hold it", () => {
+  expect(creditLedger.ledger).toEqual({ foldVersion: 5 });
   const terms = { priority: 50, expiresAt: null };
   expect(folded(creditLedger)).toEqual({
     status: "open",

@@ -21,7 +21,7 @@ export type Hold = {
 };
 
 /** A lot whose time has not come. */
-export type Coming = Part & { effectiveAt: string; description: string };
+export type Coming = Part & { effectiveAt: string; description: string; referenceId: string | null };
 
 export type OpenCreditLedger = Refunds & {
   status: "open";
@@ -92,7 +92,7 @@ export const creditLedger: Aggregate<LedgerEvents, CreditLedger> = {
   category: "credit_ledger",
   events: ledgerEvents,
   initial: { status: "unopened" },
-  ledger: { foldVersion: 4 },
+  ledger: { foldVersion: 5 },
   evolve: {
     LedgerOpened: (ledger, { workspaceId, organizationId, planType, creditLimit, openedAt }) =>
       ledger.status === "open"
@@ -237,11 +237,14 @@ const fromLots = (parts: readonly Part[]): number => totalOf(parts) - overdrawn(
 type Granted = Omit<Coming, "effectiveAt"> & { effectiveAt: string | null; settled: number };
 
 const granted = (ledger: OpenCreditLedger, kind: LotKind, grant: Omit<Granted, "kind">): OpenCreditLedger => {
-  const { effectiveAt, description, settled } = grant;
+  const { effectiveAt, description, referenceId, settled } = grant;
   const part = { ...partOf({ ...grant, kind }), kind };
   const counted = { ...ledger, lotCount: Math.max(ledger.lotCount, grant.lot) };
   if (effectiveAt === null) return filled(counted, part, settled);
-  return dueBy({ ...counted, coming: [...ledger.coming, { ...part, effectiveAt, description }] }, effectiveAt);
+  return dueBy(
+    { ...counted, coming: [...ledger.coming, { ...part, effectiveAt, description, referenceId }] },
+    effectiveAt,
+  );
 };
 
 /** A lot comes into effect; what was drawn on the credit limit is paid back from it first. */

@@ -37,9 +37,9 @@ const firstDue = (ledger: OpenCreditLedger, now: string): Happening | undefined 
   return first === lot ? expiry(lot.one, lot.at) : hold && holdExpiry(hold.one);
 };
 
-const activation = ({ lot, amount, kind, effectiveAt, description }: Coming, debt: number): Happening => ({
+const activation = ({ lot, amount, kind, effectiveAt, description, referenceId }: Coming, debt: number): Happening => ({
   type: "CreditsActivated",
-  data: { lot, amount, kind, effectiveAt, description, settled: Math.min(debt, amount) },
+  data: { lot, amount, kind, effectiveAt, description, referenceId, settled: Math.min(debt, amount) },
 });
 
 const expiry = ({ lot, amount, kind }: Part, expiredAt: string): Happening => ({

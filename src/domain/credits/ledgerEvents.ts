@@ -48,6 +48,7 @@ export const ledgerEvents = {
       settled: CreditLevel,
       effectiveAt: Instant,
       description: Description,
+      referenceId: ReferenceId.nullable(),
     }),
   ),
   CreditsExpired: event(Movement.extend({ lot: CreditLevel, kind: PartKind, expiredAt: Instant })),

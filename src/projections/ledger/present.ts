@@ -98,6 +98,8 @@ const comingOf = (row: LotRow): Coming => ({
   ...partOf(row),
   effectiveAt: row.effectiveAt ?? "",
   description: row.description,
+  // Nothing that is told of the present names it.
+  referenceId: null,
 });
 
 type HoldRow = {

@@ -65,10 +65,12 @@ describe("adding credits", () => {
 
   test("credits that wait for their time are owned from then on, whether or not anything else happens", () => {
     const story = ledgerStory();
-    const { answer } = story.buys(40, { effectiveAt: "2026-03-01T10:00:00Z" });
+    const { answer } = story.buys(40, { effectiveAt: "2026-03-01T10:00:00Z", referenceId: "inv-9" });
     expect(answer).toMatchObject({ balance: 0, transaction: { amount: 40, change: 0 } });
     expect(story.ask(DebitCredits, spend(1), later(59)).refusal?.code).toBe("INSUFFICIENT_CREDITS");
-    expect(story.ask(DebitCredits, spend(1), later(60)).happened).toEqual(["CreditsActivated", "CreditsDebited"]);
+    const { happened, events } = story.ask(DebitCredits, spend(1), later(60));
+    expect(happened).toEqual(["CreditsActivated", "CreditsDebited"]);
+    expect(events[0]?.data).toMatchObject({ amount: 40, description: "Top-up", referenceId: "inv-9" });
   });
 
   test("credits cannot expire before they can be spent", () => {

@@ -117,10 +117,18 @@ describe("a line", () => {
       effectiveAt: earlier,
       settled: 30,
       description: "Words",
+      referenceId: "inv-9",
     };
     const rows = rowsAfter(granted, { type: "CreditsActivated", data: { ...balance(70), ...activation } });
     expect(rows("credit_transactions")).toMatchObject([
-      { transaction_type: "grant", change: 100, created_at: earlier, recorded_at: now, actor_kind: "system" },
+      {
+        transaction_type: "grant",
+        change: 100,
+        reference_id: "inv-9",
+        created_at: earlier,
+        recorded_at: now,
+        actor_kind: "system",
+      },
     ]);
     expect(rows("credit_lots")).toMatchObject([{ status: "active", remaining: 70 }]);
     expect(rows("credit_daily")).toMatchObject([{ day: "2026-02-28", granted: 100 }]);
