@@ -25,7 +25,7 @@ export type Servers = {
   pick(random: Random): Server;
   /** The next answer of the event store to one of them is lost, with its connection. */
   loseAnswer(random: Random): void;
-  /** One of them dies in the middle of what it does; another one takes its place. */
+  /** One of them dies in the middle of what it does; another one takes its place, with limits by the same chance. */
   killOne(random: Random): Promise<void>;
   killStore(): void;
   forgetCommands(): Promise<void>;
@@ -93,9 +93,8 @@ const startServer = async (backends: WriteSide, random: Random): Promise<Server 
 export const startServers = async (backends: WriteSide, random: Random, count: number): Promise<Servers> => {
   let killed: number | undefined;
   const healthy = backends.process({ isFollowing: false });
-  const start = () => startServer(backends, random);
   const servers: Awaited<ReturnType<typeof startServer>>[] = [];
-  for (let index = 0; index < count; index += 1) servers.push(await start());
+  for (let index = 0; index < count; index += 1) servers.push(await startServer(backends, random));
   const stopping: Promise<unknown>[] = [];
   /** It takes its time about it, having nobody to talk to. */
   const end = async (server: (typeof servers)[number]) => {
@@ -107,7 +106,7 @@ export const startServers = async (backends: WriteSide, random: Random, count: n
     pick: (with_) => with_.pick(servers),
     loseAnswer: (with_) => with_.pick(servers).loseAnswers(),
     async killOne(with_) {
-      const fresh = await start();
+      const fresh = await startServer(backends, with_);
       const [dead] = servers.splice(with_.below(servers.length), 1, fresh);
       if (dead) await end(dead);
     },

@@ -3,7 +3,7 @@ import type { StoredEvent } from "../../../src/eventstore/store.ts";
 import { derivedId } from "../../../src/kernel/ids.ts";
 import { Unavailable } from "../../../src/platform/unavailable.ts";
 import type { Delivered } from "../deliver.ts";
-import { type Random, seeded } from "../random.ts";
+import { type Random, seeded, seedMax } from "../random.ts";
 import { recorded, type Watched } from "../recording.ts";
 import type { Asked, Request } from "../requests.ts";
 import { faultIn } from "../streamChecks.ts";
@@ -17,7 +17,7 @@ const attemptsMax = 100;
 
 /**
  * Several callers ask one ledger through several processes, with what goes wrong on the way. What is asked, of whom and
- * when something goes wrong follows from the seed; who is first does not.
+ * what goes wrong meanwhile follows from the seed; who is first, and how often an answer has to be asked for, does not.
  */
 export const runHistory = async (seed: number, servers: Servers, tick: () => number): Promise<History> => {
   const random = seeded(seed);
@@ -31,7 +31,7 @@ export const runHistory = async (seed: number, servers: Servers, tick: () => num
     operations: [],
   };
   const context = { watched, servers, tick, clock: clockOf(random) };
-  await open(context, random);
+  await open(context, fork(random), fork(random));
   const callers = 2 + random.below(3);
   await Promise.all(Array.from({ length: callers }, (_, index) => caller(context, seeded(seed * 31 + index))));
   const { workspaceId } = watched.known;
@@ -53,28 +53,32 @@ const clockOf = (random: Random): Clock => {
 
 const idOf = ({ watched, tick }: Context): string => derivedId(watched.known.workspaceId, tick());
 
-const open = async (context: Context, random: Random): Promise<void> => {
+const open = async (context: Context, random: Random, sending: Random): Promise<void> => {
   const fresh = (request: Request): Asked[] => [
     { deliveryId: idOf(context), key: idOf(context), now: context.clock(random), actor: random.pick(people), request },
   ];
-  await sendSurely(context, random, fresh(openingOf(context.watched.known)));
+  await sendSurely(context, sending, fresh(openingOf(context.watched.known)));
   const input = { amount: 50 + random.below(200), description: "start" };
-  await sendSurely(context, random, fresh({ command: "AddCredits", input }));
+  await sendSurely(context, sending, fresh({ command: "AddCredits", input }));
 };
 
 const caller = async (context: Context, random: Random): Promise<void> => {
   const { servers, watched, clock } = context;
   for (let left = 3 + random.below(5); left > 0; left -= 1) {
-    if (random.chance(0.08)) servers.loseAnswer(random);
-    if (random.chance(0.02)) await servers.killOne(random);
-    if (random.chance(0.02)) await servers.forgetCommands();
-    if (random.chance(0.002)) servers.killStore();
-    const items = nextItems(random, watched.known, clock(random), () => idOf(context));
+    // Each with a chance of its own: however much one of them draws, the others are the same.
+    const [trouble, asking, sending] = [fork(random), fork(random), fork(random)];
+    if (trouble.chance(0.08)) servers.loseAnswer(trouble);
+    if (trouble.chance(0.02)) await servers.killOne(trouble);
+    if (trouble.chance(0.02)) await servers.forgetCommands();
+    if (trouble.chance(0.002)) servers.killStore();
+    const items = nextItems(asking, watched.known, clock(asking), () => idOf(context));
     // The same request twice at once, as a caller sends it who is in a hurry.
-    const again = random.chance(0.1) ? [sendSurely(context, random, redelivered(context, items))] : [];
-    await Promise.all([sendSurely(context, random, items), ...again]);
+    const again = trouble.chance(0.1) ? [sendSurely(context, sending, redelivered(context, items))] : [];
+    await Promise.all([sendSurely(context, sending, items), ...again]);
   }
 };
+
+const fork = (random: Random): Random => seeded(random.below(seedMax));
 
 const redelivered = (context: Context, items: readonly Asked[]): Asked[] =>
   items.map((item) => ({ ...item, deliveryId: idOf(context) }));
