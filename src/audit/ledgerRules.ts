@@ -1,24 +1,75 @@
 import type { Balance } from "../domain/credits/amounts.ts";
-import { balanceOf, type CreditLedger, type OpenCreditLedger } from "../domain/credits/creditLedger.ts";
-import { type Part, totalOf, withoutParts } from "../domain/credits/lots.ts";
+import { balanceOf, type CreditLedger, type Hold, type OpenCreditLedger } from "../domain/credits/creditLedger.ts";
+import { beyond, type Part, taken, totalOf, withoutParts } from "../domain/credits/lots.ts";
 import type { LedgerEvent } from "../domain/credits/unfolding.ts";
+import { canonical } from "../eventstore/chain.ts";
+import type { Recorded } from "../kernel/decider.ts";
 
 /**
  * What an event may not be after what came before it, in words; undefined when nothing is wrong with it. Says anew what
  * commands make sure of, for histories that nobody knows which program wrote.
  */
-export const breachOf = (before: CreditLedger, event: LedgerEvent, after: CreditLedger): string | undefined => {
+export const breachOf = (
+  before: CreditLedger,
+  event: Recorded<LedgerEvent>,
+  after: CreditLedger,
+): string | undefined => {
   if (event.type === "LedgerOpened")
     return before.status === "open" ? "the ledger is opened again" : standing(event, after);
   if (before.status !== "open") return "the ledger is not open yet";
   return (
-    foreign(before, event) ?? unlikeItsObject(before, event) ?? movement(before, event, after) ?? standing(event, after)
+    foreign(before, event) ??
+    tooLate(before, event) ??
+    unlikeItsObject(before, event) ??
+    tooEarly(before, event) ??
+    movement(before, event, after) ??
+    standing(event, after)
   );
 };
 
 const foreign = (before: OpenCreditLedger, { data }: LedgerEvent): string | undefined => {
   const isOurs = data.workspaceId === before.workspaceId && data.organizationId === before.organizationId;
   return isOurs ? undefined : "it is of another ledger";
+};
+
+/** What brings to its end what was under way, or follows from that. */
+const windingUp: ReadonlySet<LedgerEvent["type"]> = new Set([
+  ...(["CreditsActivated", "CreditsExpired", "CreditsRecharged", "CreditsRefunded"] as const),
+  ...(["HoldCaptured", "HoldReleased", "HoldExpired"] as const),
+  ...(["TransferRefused", "TransferCompleted", "TransferReturned"] as const),
+  ...(["RechargeDeclined", "AutoRechargeSuspended"] as const),
+  ...(["BudgetThresholdReached", "LowBalanceReached", "BalanceRecovered"] as const),
+]);
+
+const tooLate = ({ isClosed }: OpenCreditLedger, { type }: LedgerEvent): string | undefined =>
+  isClosed && !windingUp.has(type) ? "the ledger was closed before" : undefined;
+
+/** What time alone does is at the time that was agreed on, and written no sooner. */
+const tooEarly = (before: OpenCreditLedger, event: Recorded<LedgerEvent>): string | undefined => {
+  const due = dueIn(before, event);
+  if (!due) return undefined;
+  const { what, at, told } = due;
+  const { occurredAt } = event.metadata;
+  if (typeof at !== "string" || at !== told) return `${what} at ${at ?? "no time"}, and it says ${told}`;
+  return Date.parse(occurredAt) >= Date.parse(at)
+    ? undefined
+    : `${what} at ${at}, and that was written at ${occurredAt}`;
+};
+
+type Due = { what: string; at: string | null | undefined; told: string };
+
+const dueIn = ({ coming, lots, holds }: OpenCreditLedger, { type, data }: LedgerEvent): Due | undefined => {
+  if (type === "CreditsActivated") {
+    const at = coming.find(({ lot }) => lot === data.lot)?.effectiveAt;
+    return { what: `lot ${data.lot} takes effect`, at, told: data.effectiveAt };
+  }
+  if (type === "CreditsExpired") {
+    const at = lots.find(({ lot }) => lot === data.lot)?.expiresAt;
+    return { what: `lot ${data.lot} expires`, at, told: data.expiredAt };
+  }
+  if (type !== "HoldExpired") return undefined;
+  const at = holds.find(({ holdId }) => holdId === data.holdId)?.expiresAt;
+  return { what: `hold ${data.holdId} expires`, at, told: data.expiredAt };
 };
 
 /** The balance is the one it says, nobody spent what was not there, and the parts add up to it. */
@@ -112,17 +163,22 @@ const unlikeItsObject = (before: OpenCreditLedger, event: LedgerEvent): string |
         ? `hold ${event.data.holdId} is open already`
         : drawnFrom(before.lots, event.data.parts);
     case "HoldCaptured":
-      return captured(holdIn(before, event.data)?.amount, event.data);
+      return captured(holdIn(before, event.data), event.data);
     case "HoldReleased":
     case "HoldExpired": {
-      const { holdId, amount } = event.data;
-      return holdIn(before, event.data)?.amount === amount ? undefined : `hold ${holdId} is not open with this amount`;
+      const { holdId, amount, parts } = event.data;
+      const hold = holdIn(before, event.data);
+      if (hold?.amount !== amount) return `hold ${holdId} is not open with this amount`;
+      return isSame(parts, hold.parts) ? undefined : `hold ${holdId} reserves other parts`;
     }
     case "TransferCompleted":
+      return transferIn(before, event.data) ? undefined : `transfer ${event.data.transferId} is not under way`;
     case "TransferReturned": {
-      const { transferId } = event.data;
-      const isUnderWay = before.transfers.some((transfer) => transfer.transferId === transferId);
-      return isUnderWay ? undefined : `transfer ${transferId} is not under way`;
+      const { transferId, amount, parts } = event.data;
+      const sent = transferIn(before, event.data);
+      if (!sent) return `transfer ${transferId} is not under way`;
+      const isWhatWasSent = amount === totalOf(sent.parts) && isSame(parts, sent.parts);
+      return isWhatWasSent ? undefined : `transfer ${transferId} returns with other credits than were sent`;
     }
     default:
       return undefined;
@@ -135,11 +191,21 @@ const whole = (
   otherwise: string,
 ): string | undefined => (lots.some((each) => each.lot === lot && each.amount === amount) ? undefined : otherwise);
 
-/** The lot that does not hold what is taken from it. */
+/** The lot that does not hold what is taken from it, or not on these terms. */
 const drawnFrom = (lots: readonly Part[], parts: readonly Part[]): string | undefined => {
   const missing = parts.find(({ lot }, index) => !withoutParts(lots, parts.slice(0, index + 1)) && lot !== 0);
-  return missing && `lot ${missing.lot} does not hold ${missing.amount} credits`;
+  if (missing) return `lot ${missing.lot} does not hold ${missing.amount} credits`;
+  const unlike = parts.find((part) => lots.some((each) => each.lot === part.lot && !isOnTerms(part, each)));
+  return unlike && `lot ${unlike.lot} is not on the terms of what is taken from it`;
 };
+
+const isOnTerms = (part: Part, { kind, priority, expiresAt }: Part): boolean =>
+  part.kind === kind && part.priority === priority && part.expiresAt === expiresAt;
+
+const isSame = (some: readonly Part[], others: readonly Part[]): boolean => canonical(some) === canonical(others);
+
+const transferIn = ({ transfers }: OpenCreditLedger, { transferId }: { transferId: string }) =>
+  transfers.find((transfer) => transfer.transferId === transferId);
 
 const holdIn = ({ holds }: OpenCreditLedger, { holdId }: { holdId: string }) =>
   holds.find((hold) => hold.holdId === holdId);
@@ -147,11 +213,14 @@ const holdIn = ({ holds }: OpenCreditLedger, { holdId }: { holdId: string }) =>
 type Captured = Extract<LedgerEvent, { type: "HoldCaptured" }>["data"];
 
 const captured = (
-  reserved: number | undefined,
-  { holdId, amount, released, isFinal }: Captured,
+  hold: Hold | undefined,
+  { holdId, amount, parts, released, isFinal }: Captured,
 ): string | undefined => {
-  if (reserved === undefined) return `hold ${holdId} is not open`;
-  const rest = reserved - amount;
-  if (rest < 0) return `${amount} are captured of hold ${holdId}, which reserves ${reserved}`;
-  return totalOf(released) === (isFinal ? rest : 0) ? undefined : `what is left of hold ${holdId} is not given back`;
+  if (!hold) return `hold ${holdId} is not open`;
+  const rest = hold.amount - amount;
+  if (rest < 0) return `${amount} are captured of hold ${holdId}, which reserves ${hold.amount}`;
+  if (totalOf(released) !== (isFinal ? rest : 0)) return `what is left of hold ${holdId} is not given back`;
+  const isOfHold =
+    isSame(parts, taken(hold.parts, amount)) && isSame(released, isFinal ? beyond(hold.parts, amount) : []);
+  return isOfHold ? undefined : `hold ${holdId} reserves other parts`;
 };

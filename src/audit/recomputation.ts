@@ -4,9 +4,9 @@ import { linkOf } from "../eventstore/chain.ts";
 import { eventCodec } from "../eventstore/codec.ts";
 import type { StoredEvent } from "../eventstore/store.ts";
 import { fold, type Recorded } from "../kernel/decider.ts";
-import { revisionIn } from "../kernel/ids.ts";
 import type { EventIndex } from "./eventIndex.ts";
 import { breachOf } from "./ledgerRules.ts";
+import { refundableOf, refundBreach } from "./refundRules.ts";
 
 /** Ledgers hold no personal data, so whoever has their events can read all of them: no key is asked for. */
 const noKeys = (): never => {
@@ -29,6 +29,17 @@ export type Recomputation = {
 export const recomputation = (first: string, index: EventIndex): Recomputation => {
   let ledger: CreditLedger = creditLedger.initial;
   let chain = first;
+  /** Of other ledgers, and decided here: the fold forgets them. */
+  const decided = new Set<string>();
+  const pastBreach = (before: CreditLedger, event: LedgerEvent): string | undefined => {
+    if (before.status !== "open") return undefined;
+    if (event.type !== "TransferReceived" && event.type !== "TransferRefused")
+      return refundBreach(index, before, event);
+    const transferId = event.data.transferId.toLowerCase();
+    if (decided.has(transferId)) return `transfer ${transferId} was received or refused before`;
+    decided.add(transferId);
+    return undefined;
+  };
   return {
     ledger: () => ledger,
     chain: () => chain,
@@ -46,9 +57,9 @@ export const recomputation = (first: string, index: EventIndex): Recomputation =
       const after = folded(before, event);
       if (typeof after === "string") return wrong(after);
       ledger = after;
-      const breach = breachOf(before, event, after) ?? refundBreach(index, event);
+      const breach = breachOf(before, event, after) ?? pastBreach(before, event);
       if (breach !== undefined) return wrong(breach);
-      index.add({ id: event.id, chain, refundable: refundableOf(event) });
+      index.add({ id: event.id, chain, ...refundableOf(event) });
       return event;
     },
   };
@@ -78,20 +89,4 @@ const folded = (before: CreditLedger, event: LedgerEvent): CreditLedger | string
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-};
-
-const refundableOf = (event: LedgerEvent): number =>
-  event.type === "CreditsDebited" || event.type === "HoldCaptured" ? event.data.amount : 0;
-
-/** Never more comes back than was spent. The id of what is refunded says where it stands. */
-const refundBreach = (index: EventIndex, event: LedgerEvent): string | undefined => {
-  if (event.type !== "CreditsRefunded") return undefined;
-  const { debitId, amount } = event.data;
-  const revision = Number(revisionIn(debitId) ?? -1n);
-  const debit = index.at(revision);
-  if (debit?.id !== debitId.toLowerCase()) return `the debit ${debitId} is not in the ledger before it`;
-  const left = debit.refundable - amount;
-  if (left < 0) return `${amount} are refunded of ${debitId}, of which ${debit.refundable} can be`;
-  index.setRefundable(revision, left);
-  return undefined;
 };

@@ -36,7 +36,7 @@ const idOf = (revision: number): string => idAt(BigInt(revision), workspaceId);
 async function* exported(events: readonly LedgerEvent[]): AsyncGenerator<Buffer> {
   let chain = workspaceId;
   for (const [revision, { type, data }] of events.entries()) {
-    const event = { id: idOf(revision), type, data, metadata: systemMetadata() };
+    const event = { id: idOf(revision), type, data, metadata: systemMetadata({ occurredAt: now }) };
     chain = linkOf(chain, event);
     const line = { revision: String(revision), ...event, metadata: { ...event.metadata, chain } };
     yield Buffer.from(`${JSON.stringify(line)}\n`);
@@ -47,13 +47,19 @@ const reportOn = async (events: readonly LedgerEvent[]): Promise<string> =>
 
 const text = { description: "Enrich", referenceId: null };
 const lotOne = (amount: number): Part => ({ lot: 1, amount, kind: "purchased", priority: 50, expiresAt: null });
-const bought = (amount: number, lot = 1): Happening => ({
+const later = "2026-03-01T10:00:00.000Z";
+type Terms = { effectiveAt?: string; expiresAt?: string };
+const bought = (amount: number, lot = 1, terms: Terms = {}): Happening => ({
   type: "CreditsPurchased",
-  data: { amount, lot, priority: 50, effectiveAt: null, expiresAt: null, settled: 0, ...text },
+  data: { amount, lot, priority: 50, effectiveAt: null, expiresAt: null, settled: 0, ...text, ...terms },
 });
-const expired = (amount: number): Happening => ({
+const activated = (amount: number, effectiveAt: string): Happening => ({
+  type: "CreditsActivated",
+  data: { lot: 1, amount, kind: "purchased", effectiveAt, settled: 0, ...text },
+});
+const expired = (amount: number, expiredAt = now): Happening => ({
   type: "CreditsExpired",
-  data: { lot: 1, amount, kind: "purchased", expiredAt: now },
+  data: { lot: 1, amount, kind: "purchased", expiredAt },
 });
 const spent = { ...text, category: null, charges: [] };
 const debited = (amount: number, parts = [lotOne(amount)]): Happening => ({
@@ -61,13 +67,13 @@ const debited = (amount: number, parts = [lotOne(amount)]): Happening => ({
   data: { amount, parts, ...spent },
 });
 const holdId = id("hold");
-const held = (amount: number, which = ""): Happening => ({
+const held = (amount: number, which = "", expiresAt = later): Happening => ({
   type: "HoldPlaced",
   data: {
     holdId: id(`hold${which}`),
     amount,
     parts: [lotOne(amount)],
-    expiresAt: "2026-03-01T10:00:00.000Z",
+    expiresAt,
     ...spent,
   },
 });
@@ -79,10 +85,33 @@ const released = (amount: number): Happening => ({
   type: "HoldReleased",
   data: { holdId, amount, parts: [lotOne(amount)] },
 });
-const refunded = (amount: number, debitId: string): Happening => ({
+const holdExpired = (amount: number, expiredAt: string): Happening => ({
+  type: "HoldExpired",
+  data: { holdId, amount, parts: [lotOne(amount)], expiredAt },
+});
+const transferId = id("transfer");
+const fromWorkspaceId = id("elsewhere");
+const sent = (amount: number): Happening => ({
+  type: "TransferSent",
+  data: { transferId, toWorkspaceId: id("elsewhere"), amount, parts: [lotOne(amount)], ...text },
+});
+const returned = (amount: number, parts = [lotOne(amount)]): Happening => ({
+  type: "TransferReturned",
+  data: { transferId, amount, parts, settled: 0, reason: "TOO_MANY_LOTS" },
+});
+const received = (amount: number, lot: number): Happening => ({
+  type: "TransferReceived",
+  data: { transferId, fromWorkspaceId, amount, parts: [{ ...lotOne(amount), lot }], settled: 0, description: "Over" },
+});
+const refusedTransfer: Happening = {
+  type: "TransferRefused",
+  data: { transferId, fromWorkspaceId, reason: "TOO_MANY_LOTS" },
+};
+const closed: Happening = { type: "LedgerClosed", data: {} };
+const refunded = (amount: number, debitId: string, parts = [lotOne(amount)]): Happening => ({
   type: "CreditsRefunded",
   data: {
-    ...{ debitId, amount, parts: [lotOne(amount)], settled: 0, charges: [], description: "Not found" },
+    ...{ debitId, amount, parts, settled: 0, charges: [], description: "Not found" },
     ...{ refundableUntil: "2026-09-01T09:00:00.000Z", refundedAt: now },
   },
 });
@@ -92,6 +121,10 @@ test("a history that is none of these is intact", async () => {
   expect(await reportOn([...events])).toContain("6 events");
   expect(await reportOn(history(bought(100), held(50), captured(20, [lotOne(30)])))).toContain("balance 80 credits");
   expect(await reportOn(history(bought(100), held(50), released(50)))).toContain("balance 100 credits");
+  const inTime = [bought(100, 1, { effectiveAt: now, expiresAt: now }), activated(100, now), expired(100)];
+  expect(await reportOn(history(...inTime))).toContain("balance 0 credits");
+  const ended = [bought(100), held(50, "", now), sent(10), closed, holdExpired(50, now), returned(10), refusedTransfer];
+  expect(await reportOn(history(...ended))).toContain("balance 100 credits");
 });
 
 const with_ = (events: LedgerEvent[], at: number, change: (data: LedgerEvent["data"]) => object): LedgerEvent[] =>
@@ -128,7 +161,7 @@ describe("a history whose chain was made anew is found out when", () => {
     ],
     [
       "a lot expires that is not there",
-      () => history(bought(100), expired(100), expired(100)),
+      () => history(bought(100, 1, { expiresAt: now }), expired(100), expired(100)),
       3,
       "lot 1 does not hold what expires of it",
     ],
@@ -159,6 +192,92 @@ describe("a history whose chain was made anew is found out when", () => {
       1,
       "5 credits more",
     ],
+    [
+      "a refund goes to another lot than the debit came from",
+      () => history(bought(100), bought(100, 2), debited(30), refunded(30, idOf(3), [{ ...lotOne(30), lot: 2 }])),
+      4,
+      "gives back other parts",
+    ],
+    [
+      "a refund prolongs what it gives back",
+      () => history(bought(100), debited(100), refunded(100, idOf(2), [{ ...lotOne(100), expiresAt: later }])),
+      3,
+      "gives back other parts",
+    ],
+    [
+      "a debit names other terms than those of its lot",
+      () => history(bought(100), debited(30, [{ ...lotOne(30), kind: "promotional" }])),
+      2,
+      "not on the terms",
+    ],
+    [
+      "a capture takes what its hold does not reserve",
+      () => with_(history(bought(100), held(10), captured(10, [])), 3, () => ({ parts: [{ ...lotOne(10), lot: 2 }] })),
+      3,
+      "reserves other parts",
+    ],
+    [
+      "a hold gives back what it does not reserve",
+      () =>
+        history(bought(100), held(10), {
+          type: "HoldReleased",
+          data: { holdId, amount: 10, parts: [{ ...lotOne(10), lot: 2 }] },
+        }),
+      3,
+      "reserves other parts",
+    ],
+    [
+      "a lot takes effect before its time",
+      () => history(bought(100, 1, { effectiveAt: later }), activated(100, later)),
+      2,
+      `lot 1 takes effect at ${later}, and that was written at ${now}`,
+    ],
+    [
+      "a lot takes effect at another time than was agreed on",
+      () => history(bought(100, 1, { effectiveAt: later }), activated(100, now)),
+      2,
+      `lot 1 takes effect at ${later}, and it says ${now}`,
+    ],
+    [
+      "a lot expires before its time",
+      () => history(bought(100, 1, { expiresAt: later }), expired(100, later)),
+      2,
+      `lot 1 expires at ${later}, and that was written at ${now}`,
+    ],
+    ["a lot expires that lasts for ever", () => history(bought(100), expired(100)), 2, "lot 1 expires at no time"],
+    [
+      "a hold expires before its time",
+      () => history(bought(100), held(10), holdExpired(10, later)),
+      3,
+      `expires at ${later}, and that was written at ${now}`,
+    ],
+    [
+      "a transfer returns with more than was sent",
+      () => history(bought(100), sent(10), returned(20)),
+      3,
+      "returns with other credits than were sent",
+    ],
+    [
+      "a transfer returns to another lot than it was sent from",
+      () => history(bought(100), sent(10), returned(10, [{ ...lotOne(10), lot: 2 }])),
+      3,
+      "returns with other credits than were sent",
+    ],
+    [
+      "a transfer is received twice",
+      () => history(received(10, 1), received(10, 2)),
+      2,
+      "was received or refused before",
+    ],
+    [
+      "a transfer is received that was refused",
+      () => history(refusedTransfer, received(10, 1)),
+      2,
+      "was received or refused before",
+    ],
+    ["a closed ledger is spent from", () => history(bought(100), closed, debited(10)), 3, "was closed before"],
+    ["a closed ledger takes a transfer", () => history(closed, received(10, 1)), 2, "was closed before"],
+    ["a ledger is closed twice", () => history(closed, closed), 2, "was closed before"],
     ["a lot is left out", () => history(bought(100, 2)), 1, "lot 2 is not the next one"],
     [
       "a transfer arrives that was never sent",
