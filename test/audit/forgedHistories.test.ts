@@ -1,120 +1,33 @@
 import { describe, expect, test } from "vitest";
-import { verify } from "../../src/audit/verify.ts";
-import type { Balance } from "../../src/domain/credits/amounts.ts";
-import { balanceOf, creditLedger } from "../../src/domain/credits/creditLedger.ts";
-import { overdraft, type Part } from "../../src/domain/credits/lots.ts";
-import { type Happening, type LedgerEvent, opened } from "../../src/domain/credits/unfolding.ts";
-import { linkOf } from "../../src/eventstore/chain.ts";
-import { linesOf } from "../../src/eventstore/textLines.ts";
-import { fold } from "../../src/kernel/decider.ts";
-import { idAt } from "../../src/kernel/ids.ts";
+import { overdraft } from "../../src/domain/credits/lots.ts";
+import type { LedgerEvent } from "../../src/domain/credits/unfolding.ts";
 import { id } from "../spec.ts";
-import { systemMetadata } from "../support/metadata.ts";
-
-const now = "2026-03-01T09:00:00.000Z";
-const workspaceId = id("wonderland");
-const inLedger = { workspaceId, organizationId: id("acme"), after: { posted: 0, held: 0, available: 0 } };
-const opening: LedgerEvent = {
-  type: "LedgerOpened",
-  data: { ...inLedger, planType: "free", creditLimit: 0, openedAt: now },
-};
-/** Every event says of itself what the fold gives, whatever else is wrong with it. */
-const history = (...happened: readonly Happening[]): LedgerEvent[] => {
-  const events: LedgerEvent[] = [opening];
-  let ledger = fold(creditLedger, events);
-  for (const { type, data } of happened) {
-    // Type and data came in as one of the events' own pairs, which spreading loses.
-    const said = (after: Balance) => ({ type, data: { ...inLedger, ...data, after } }) as LedgerEvent;
-    ledger = fold(creditLedger, [said(inLedger.after)], ledger);
-    events.push(said(balanceOf(opened(ledger))));
-  }
-  return events;
-};
-const idOf = (revision: number): string => idAt(BigInt(revision), workspaceId);
-
-/** As whoever can write to the store, and knows how links are made, would have it exported. */
-async function* exported(events: readonly LedgerEvent[]): AsyncGenerator<Buffer> {
-  let chain = workspaceId;
-  for (const [revision, { type, data }] of events.entries()) {
-    const event = { id: idOf(revision), type, data, metadata: systemMetadata({ occurredAt: now }) };
-    chain = linkOf(chain, event);
-    const line = { revision: String(revision), ...event, metadata: { ...event.metadata, chain } };
-    yield Buffer.from(`${JSON.stringify(line)}\n`);
-  }
-}
-const reportOn = async (events: readonly LedgerEvent[]): Promise<string> =>
-  (await verify(linesOf(exported(events)), undefined)).report;
-
-const text = { description: "Enrich", referenceId: null };
-const lotOne = (amount: number): Part => ({ lot: 1, amount, kind: "purchased", priority: 50, expiresAt: null });
-const later = "2026-03-01T10:00:00.000Z";
-type Terms = { effectiveAt?: string; expiresAt?: string };
-const bought = (amount: number, lot = 1, terms: Terms = {}): Happening => ({
-  type: "CreditsPurchased",
-  data: { amount, lot, priority: 50, effectiveAt: null, expiresAt: null, settled: 0, ...text, ...terms },
-});
-const activated = (amount: number, effectiveAt: string): Happening => ({
-  type: "CreditsActivated",
-  data: { lot: 1, amount, kind: "purchased", effectiveAt, settled: 0, ...text },
-});
-const expired = (amount: number, expiredAt = now): Happening => ({
-  type: "CreditsExpired",
-  data: { lot: 1, amount, kind: "purchased", expiredAt },
-});
-const spent = { ...text, category: null, charges: [] };
-const debited = (amount: number, parts = [lotOne(amount)]): Happening => ({
-  type: "CreditsDebited",
-  data: { amount, parts, ...spent },
-});
-const holdId = id("hold");
-const held = (amount: number, which = "", expiresAt = later): Happening => ({
-  type: "HoldPlaced",
-  data: {
-    holdId: id(`hold${which}`),
-    amount,
-    parts: [lotOne(amount)],
-    expiresAt,
-    ...spent,
-  },
-});
-const captured = (amount: number, released: Part[], isFinal = true): Happening => ({
-  type: "HoldCaptured",
-  data: { holdId, amount, parts: [lotOne(amount)], released, remaining: 0, isFinal, ...spent },
-});
-const released = (amount: number): Happening => ({
-  type: "HoldReleased",
-  data: { holdId, amount, parts: [lotOne(amount)] },
-});
-const holdExpired = (amount: number, expiredAt: string): Happening => ({
-  type: "HoldExpired",
-  data: { holdId, amount, parts: [lotOne(amount)], expiredAt },
-});
-const transferId = id("transfer");
-const fromWorkspaceId = id("elsewhere");
-const sent = (amount: number): Happening => ({
-  type: "TransferSent",
-  data: { transferId, toWorkspaceId: id("elsewhere"), amount, parts: [lotOne(amount)], ...text },
-});
-const returned = (amount: number, parts = [lotOne(amount)]): Happening => ({
-  type: "TransferReturned",
-  data: { transferId, amount, parts, settled: 0, reason: "TOO_MANY_LOTS" },
-});
-const received = (amount: number, lot: number): Happening => ({
-  type: "TransferReceived",
-  data: { transferId, fromWorkspaceId, amount, parts: [{ ...lotOne(amount), lot }], settled: 0, description: "Over" },
-});
-const refusedTransfer: Happening = {
-  type: "TransferRefused",
-  data: { transferId, fromWorkspaceId, reason: "TOO_MANY_LOTS" },
-};
-const closed: Happening = { type: "LedgerClosed", data: {} };
-const refunded = (amount: number, debitId: string, parts = [lotOne(amount)]): Happening => ({
-  type: "CreditsRefunded",
-  data: {
-    ...{ debitId, amount, parts, settled: 0, charges: [], description: "Not found" },
-    ...{ refundableUntil: "2026-09-01T09:00:00.000Z", refundedAt: now },
-  },
-});
+import {
+  activated,
+  altered,
+  bought,
+  captured,
+  closed,
+  debited,
+  expired,
+  held,
+  history,
+  holdExpired,
+  holdId,
+  idOf,
+  inLedger,
+  later,
+  lotOne,
+  now,
+  opening,
+  received,
+  refunded,
+  refusedTransfer,
+  released,
+  reportOn,
+  returned,
+  sent,
+} from "./forging.ts";
 
 test("a history that is none of these is intact", async () => {
   const events = history(bought(100), debited(30), refunded(10, idOf(2)), refunded(20, idOf(2)), held(50));
@@ -127,16 +40,11 @@ test("a history that is none of these is intact", async () => {
   expect(await reportOn(history(...ended))).toContain("balance 100 credits");
 });
 
-const with_ = (events: LedgerEvent[], at: number, change: (data: LedgerEvent["data"]) => object): LedgerEvent[] =>
-  events.map((event, index) =>
-    index === at ? ({ ...event, data: { ...event.data, ...change(event.data) } } as LedgerEvent) : event,
-  );
-
 describe("a history whose chain was made anew is found out when", () => {
   test.each<[string, () => LedgerEvent[], number, string]>([
     [
       "a balance was made up",
-      () => with_(history(bought(100), debited(30)), 2, () => ({ after: { posted: 90, held: 0, available: 90 } })),
+      () => altered(history(bought(100), debited(30)), 2, () => ({ after: { posted: 90, held: 0, available: 90 } })),
       2,
       "it leaves 70 posted, 0 held, 70 available, and says 90 posted, 0 held, 90 available",
     ],
@@ -188,7 +96,7 @@ describe("a history whose chain was made anew is found out when", () => {
     ["a debit is refunded that is not there", () => history(bought(100), refunded(5, id("nothing"))), 2, "is not in"],
     [
       "more is spent than the credit limit lets",
-      () => with_(history(debited(5, [overdraft(5)])), 1, () => inLedger),
+      () => altered(history(debited(5, [overdraft(5)])), 1, () => inLedger),
       1,
       "5 credits more",
     ],
@@ -212,7 +120,8 @@ describe("a history whose chain was made anew is found out when", () => {
     ],
     [
       "a capture takes what its hold does not reserve",
-      () => with_(history(bought(100), held(10), captured(10, [])), 3, () => ({ parts: [{ ...lotOne(10), lot: 2 }] })),
+      () =>
+        altered(history(bought(100), held(10), captured(10, [])), 3, () => ({ parts: [{ ...lotOne(10), lot: 2 }] })),
       3,
       "reserves other parts",
     ],
@@ -289,13 +198,13 @@ describe("a history whose chain was made anew is found out when", () => {
     ["a ledger is not opened at all", () => history(bought(100)).slice(1), 0, "not open yet"],
     [
       "an event is of another organization",
-      () => with_(history(bought(100)), 1, () => ({ organizationId: id("other") })),
+      () => altered(history(bought(100)), 1, () => ({ organizationId: id("other") })),
       1,
       "of another ledger",
     ],
     [
       "an event is none",
-      () => with_(history(bought(100)), 1, () => ({ amount: -5 })),
+      () => altered(history(bought(100)), 1, () => ({ amount: -5 })),
       1,
       "is not what CreditsPurchased",
     ],
