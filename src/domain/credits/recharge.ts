@@ -2,9 +2,9 @@ import { z } from "zod";
 import { CreditLevel } from "./amounts.ts";
 
 /**
- * When available credits fall below `threshold`, `amount` is charged for, or more where that would not reach `target`
- * (the threshold when there is none) and the cap leaves it. No sooner than `coolOffSeconds` after the request before,
- * and no more than `periodCap` credits in a billing cycle.
+ * When own credits, which are the available ones without the credit limit, fall below `threshold`, `amount` is charged
+ * for: more where that would not reach `target` (the threshold when there is none), as far as the cap leaves it. No
+ * sooner than `coolOffSeconds` after the request before, and no more than `periodCap` credits in a billing cycle.
  */
 export const RechargeSettings = z.object({
   isEnabled: z.boolean(),
@@ -16,7 +16,7 @@ export const RechargeSettings = z.object({
 });
 export type RechargeSettings = z.output<typeof RechargeSettings>;
 
-/** So many recharges fit into a cycle where no cap was asked for, each as large as one ever has to be. */
+/** So many recharges fit into a cycle where no cap was asked for, each as large as it takes from zero. */
 export const capInRecharges = 10;
 export const coolOffSecondsDefault = 60;
 

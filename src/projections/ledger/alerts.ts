@@ -96,8 +96,8 @@ export const suspended = alert<EventData<"AutoRechargeSuspended">>("recharge_sus
 export const Alert = z.object({
   id: z.uuid(),
   kind: AlertKind,
-  threshold: z.int().nullable().describe("Percent of a budget, or available credits"),
-  credits: z.int().nullable().describe("Where it stood: spent of a budget, available, charged for, or declined"),
+  threshold: z.int().nullable().describe("Percent of a budget, or own credits"),
+  credits: z.int().nullable().describe("Where it stood: spent of a budget, own, charged for, or declined"),
   limit: z.int().nullable(),
   budgetId: z.uuid().nullable(),
   rechargeId: z.uuid().nullable(),
