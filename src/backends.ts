@@ -104,6 +104,9 @@ const noteEndpoints = async (directory: string, endpoints: Endpoints): Promise<v
   await writeFile(file, JSON.stringify(endpoints));
 };
 
+/** Connections that wait for what others tell, for as long as the pool lasts: they answer no request. */
+const listening = 2;
+
 /** Connections that have `role` from their start-up on, as many as the settings say; they end with `stack`. */
 export const poolAs = (
   role: Role,
@@ -113,7 +116,7 @@ export const poolAs = (
   const pool = openPool({
     url: backends.databaseUrl,
     role,
-    max: config.DATABASE_POOL_MAX,
+    max: config.DATABASE_POOL_MAX + listening,
     idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
     statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
     onError: (error) => log.warn({ error, role }, "an idle connection to Postgres was lost"),

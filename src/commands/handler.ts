@@ -11,7 +11,7 @@ import type { Unit } from "./batch.ts";
 import type { Accepted, CommandContext } from "./commandContext.ts";
 import type { CommandMemory } from "./commandMemory.ts";
 import type { Job } from "./decision.ts";
-import { openLanes } from "./lanes.ts";
+import { openLanes, type RightOfWay } from "./lanes.ts";
 import { defaultLimits, type Limits, type Warn } from "./limits.ts";
 
 export type { Accepted, CommandContext } from "./commandContext.ts";
@@ -54,6 +54,8 @@ type Options = {
   store: EventStore;
   codec: Codec;
   memory: CommandMemory;
+  /** Where several processes write: without it one that is slower can be overtaken again and again. */
+  rightOfWay?: RightOfWay;
   /**
    * The categories whose states are looked at without being written to, as authorization does: these are followed. What
    * others write to a stream of another category is met when this process appends to it, or read when it is asked for.

@@ -19,6 +19,8 @@ export type Lane = {
   reached(revision: bigint): void;
   /** What is in memory may be old: it is read again before it is used. */
   doubt(): void;
+  /** Somebody else, who keeps being overtaken here, wants to write: what comes next waits for a moment. */
+  letOthersGo(): void;
   isIdle(): boolean;
   /** It is let go: what it holds does not count any more. */
   release(): void;
@@ -27,14 +29,22 @@ export type Lane = {
 /** Its commands are those of the party from `from` on. */
 type Waiting = Unit & { party: Party; from: number };
 type Watcher = { isCurrent: boolean; resolve(standing: Standing): void; reject(error: unknown): void };
-type Options = Pick<Site, "stream" | "journal" | "log" | "limits"> & { on: Command["on"]; id: string; onIdle(): void };
-type Site = { stream: string; journal: Journal; log: CommandLog; limits: Limits } & {
+type Options = Omit<Site, "folded" | "waiting"> & { on: Command["on"]; id: string; onIdle(): void };
+type Site = {
+  stream: string;
+  journal: Journal;
+  log: CommandLog;
+  limits: Limits;
+  /** Asks others who write to this stream to let this lane go first. */
+  askToGo(): void;
   folded: FoldedStream;
   waiting: Waiting[];
 };
 
 const backoffMinMs = 2;
 const backoffMaxMs = 100;
+/** Long enough for another process to read what is new and to write; then it is this one's turn to ask. */
+const letGoMs = 20;
 
 /**
  * The one queue of a stream in this process. While an append is in flight commands wait; then all of them are decided,
@@ -48,12 +58,15 @@ export const openLane = (options: Options): Lane => {
   const site: Site = { ...options, folded, waiting };
   let watchers: Watcher[] = [];
   let isRunning = false;
+  let othersGoUntilMs = 0;
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0 || watchers.length > 0) {
       const asking = watchers;
       watchers = [];
       if (asking.length > 0) await inform(asking, folded);
+      const pauseMs = othersGoUntilMs - performance.now();
+      if (pauseMs > 0) await delay(pauseMs);
       const units = waiting.splice(0, unitsWithin(waiting, limits.batchCommandsMax));
       if (units.length > 0) await carryOutOrTell(units, site);
     }
@@ -90,6 +103,9 @@ export const openLane = (options: Options): Lane => {
     },
     reached: folded.reached,
     doubt: folded.doubt,
+    letOthersGo() {
+      othersGoUntilMs = performance.now() + letGoMs;
+    },
     isIdle: () => !isRunning,
     release: log.release,
   };
@@ -129,7 +145,7 @@ const carryOutOrTell = async (units: Waiting[], site: Site): Promise<void> => {
 
 /** Takes `units` to where the stream proves what becomes of them. Those that do not fit go back to the queue. */
 const carryOut = async (units: Waiting[], site: Site): Promise<void> => {
-  const { stream, folded, waiting, journal, log, limits } = site;
+  const { stream, folded, waiting, journal, log, limits, askToGo } = site;
   let isProven = false;
   for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
     const present = folded.present();
@@ -157,6 +173,7 @@ const carryOut = async (units: Waiting[], site: Site): Promise<void> => {
     if (written !== "conflict") return settle(units, decisions, { state, ...written }, site);
     folded.doubt();
     isProven = false;
+    askToGo();
     await delay(backoff(attempt));
   }
   for (const { jobs, party, from } of units) jobs.forEach((_, index) => void party.tell(from + index, contention));

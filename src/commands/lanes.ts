@@ -24,10 +24,17 @@ type Lanes = {
   stop(): Promise<void>;
 };
 
+/** How writers of one stream in several processes let each other through; a hint, on which nothing rests. */
+export type RightOfWay = {
+  ask(stream: string): void;
+  hear(onAsked: (stream: string) => void, signal: AbortSignal): Promise<void>;
+};
+
 type Options = {
   store: EventStore;
   codec: Codec;
   memory: CommandMemory;
+  rightOfWay?: RightOfWay | undefined;
   categories: readonly string[];
   limits: Limits;
   warn: Warn;
@@ -36,10 +43,12 @@ type Options = {
 const restartMs = 500;
 
 /** All lanes of this process, the least recently used idle ones let go. */
-export const openLanes = ({ store, codec, memory, categories, limits, warn }: Options): Lanes => {
+export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits, warn }: Options): Lanes => {
   const lanes = new Map<string, Lane>();
   const total: HeldTotal = { commands: 0 };
   const following = followStore({ store, categories, warn, lanes });
+  const stopping = new AbortController();
+  let hearing: Promise<void> | undefined;
 
   const open = (on: Command["on"], id: string, stream: string): Lane => {
     const { events, ledger } = on;
@@ -47,7 +56,8 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
       ? ledgerLog({ ledger: id, foldVersion: ledger.foldVersion, memory, limits, total, warn })
       : shortLog(total);
     const journal = journalOf({ store, codec, events, stream, isLedger: ledger !== undefined });
-    return openLane({ on, id, stream, journal, log, limits, onIdle: evict });
+    const askToGo = () => rightOfWay?.ask(stream);
+    return openLane({ on, id, stream, journal, log, limits, askToGo, onIdle: evict });
   };
 
   const isCrowded = () => lanes.size > limits.lanesMax || total.commands > limits.heldCommandsMax;
@@ -86,8 +96,14 @@ export const openLanes = ({ store, codec, memory, categories, limits, warn }: Op
         return lane.standing(true);
       }
     },
-    start: following.start,
-    stop: following.stop,
+    start() {
+      following.start();
+      hearing ??= rightOfWay?.hear((stream) => lanes.get(stream)?.letOthersGo(), stopping.signal);
+    },
+    async stop() {
+      stopping.abort();
+      await Promise.all([following.stop(), hearing]);
+    },
   };
 };
 

@@ -70,6 +70,9 @@ export const eventStoreDb = ({ url }: { url: string }): EventStore & { groups: G
   };
 };
 
+/** By then the server has ended the call that said there is no such stream: to break it off costs no reset (`only`). */
+const endingMs = 1_000;
+
 /** Runs a read on a connection that stands, and says in the port's words when it does not any more. */
 async function* readingOver<T>(
   connection: Connection,
@@ -77,6 +80,7 @@ async function* readingOver<T>(
 ): AsyncGenerator<T> {
   const client = await connection.client();
   const events = open(client);
+  let breakOffAfterMs: number | undefined = 0;
   let silence: NodeJS.Timeout | undefined;
   const listen = () => {
     clearTimeout(silence);
@@ -89,16 +93,21 @@ async function* readingOver<T>(
       yield event;
       listen();
     }
+    breakOffAfterMs = undefined;
   } catch (error) {
-    if (error instanceof StreamNotFoundError) return;
+    if (error instanceof StreamNotFoundError) {
+      breakOffAfterMs = endingMs;
+      return;
+    }
     if (!isUnavailability(error)) throw error;
     connection.failed(client);
     throw new EventStoreUnavailable("the event store cannot be read", { cause: error });
   } finally {
     clearTimeout(silence);
     // A call whose answers stay unread never ends, and the client keeps it for good: what has come in is let through.
-    void events.cancel().catch(() => undefined);
     events.resume();
+    if (breakOffAfterMs !== undefined)
+      setTimeout(() => void events.cancel().catch(() => undefined), breakOffAfterMs).unref();
   }
 }
 

@@ -28,3 +28,16 @@ test("reads that are given up half-way do not keep the connection from closing",
   }
   await store.close();
 });
+
+test("streams that are not there can be looked for by the thousand, on one connection", async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = await startEventStore({ memory: true });
+  stack.defer(() => server.stop());
+  const store = eventStoreDb({ url: server.url });
+  stack.defer(() => store.close());
+  const lookingFor = async () => {
+    for (let stream = 0; stream < 200; stream += 1)
+      expect(await Array.fromAsync(store.read(`note-${randomUUID()}`))).toEqual([]);
+  };
+  await Promise.all(Array.from({ length: 16 }, lookingFor));
+});
