@@ -32,26 +32,39 @@ const partsLengthAt = partsAt + 8;
 const recordBytes = partsLengthAt + 4;
 const newestMax = 1_024;
 
+/** Two files of this run's own, made when something has to go there. */
+const overflow = () => {
+  let files: { records: number; parts: number; directory: string } | undefined;
+  return {
+    opened() {
+      if (files) return files;
+      const directory = mkdtempSync(join(tmpdir(), "everfold-audit-"));
+      const open = (name: string) => openSync(join(directory, name), "w+", 0o600);
+      files = { directory, records: open("events"), parts: open("parts") };
+      return files;
+    },
+    [Symbol.dispose]() {
+      if (!files) return;
+      closeSync(files.records);
+      closeSync(files.parts);
+      rmSync(files.directory, { recursive: true, force: true });
+    },
+  };
+};
+
 export const eventIndex = (): EventIndex => {
   const newest = Buffer.alloc(newestMax * recordBytes);
   const record = Buffer.alloc(recordBytes);
+  const files = overflow();
   let count = 0;
   let stored = 0;
   /** The parts of the newest, in their order, and where the first of them begins. */
   let newestParts: Buffer[] = [];
   let partsStored = 0;
   let partsEnd = 0;
-  let files: { records: number; parts: number; directory: string } | undefined;
 
-  const opened = () => {
-    if (files) return files;
-    const directory = mkdtempSync(join(tmpdir(), "everfold-audit-"));
-    const open = (name: string) => openSync(join(directory, name), "w+", 0o600);
-    files = { directory, records: open("events"), parts: open("parts") };
-    return files;
-  };
   const store = (): void => {
-    const { records, parts } = opened();
+    const { records, parts } = files.opened();
     writeSync(records, newest, 0, (count - stored) * recordBytes, stored * recordBytes);
     writeSync(parts, Buffer.concat(newestParts), 0, partsEnd - partsStored, partsStored);
     stored = count;
@@ -60,7 +73,7 @@ export const eventIndex = (): EventIndex => {
   };
   const read = (revision: number): Buffer => {
     if (revision >= stored) return newest.subarray((revision - stored) * recordBytes);
-    readSync(opened().records, record, 0, recordBytes, revision * recordBytes);
+    readSync(files.opened().records, record, 0, recordBytes, revision * recordBytes);
     return record;
   };
 
@@ -93,20 +106,15 @@ export const eventIndex = (): EventIndex => {
       if (revision >= stored) return partsIn(newestParts[revision - stored]);
       const bytes = read(revision);
       const text = Buffer.alloc(bytes.readUInt32BE(partsLengthAt));
-      readSync(opened().parts, text, 0, text.length, bytes.readDoubleBE(partsAt));
+      readSync(files.opened().parts, text, 0, text.length, bytes.readDoubleBE(partsAt));
       return partsIn(text);
     },
     setRefundable(revision, credits) {
       const bytes = read(revision);
       bytes.writeDoubleBE(credits, refundableAt);
-      if (revision < stored) writeSync(opened().records, bytes, 0, recordBytes, revision * recordBytes);
+      if (revision < stored) writeSync(files.opened().records, bytes, 0, recordBytes, revision * recordBytes);
     },
-    [Symbol.dispose]() {
-      if (!files) return;
-      closeSync(files.records);
-      closeSync(files.parts);
-      rmSync(files.directory, { recursive: true, force: true });
-    },
+    [Symbol.dispose]: files[Symbol.dispose],
   };
 };
 
