@@ -120,8 +120,9 @@ export const failureOf = (error: unknown): Failure => {
 
 /** Sends a failure in the shape the client asked for. */
 export const sendFailure = (request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply => {
-  request.told.errorCode = failure.code;
-  reply.code(failure.status).removeHeader("etag");
+  // A method that HTTP knows and routers do not is refused before the first stage of the pipeline.
+  request.told = { ...request.told, errorCode: failure.code };
+  reply.code(failure.status).header("x-request-id", request.id).removeHeader("etag");
   if (failure.retryAfterSeconds !== undefined) reply.header("retry-after", failure.retryAfterSeconds);
   if (failure.status === 401) reply.header("www-authenticate", "Bearer");
   const wantsProblem = request.headers.accept?.includes("application/problem+json") ?? false;

@@ -137,7 +137,7 @@ test("P26: what is no HTTP at all is answered in the envelope as well (FND-06, F
       if (answer === undefined) expect(sent.toString("latin1")).toMatch(/^([\r\n]*|CONNECT .*)$/s);
       else expectEnvelope(answer);
     }),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [[Buffer.from("PRI *\r\n\r\n")]] },
   );
 });
 
