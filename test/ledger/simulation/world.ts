@@ -157,13 +157,12 @@ const limitsOf = (random: Random): Partial<Limits> => {
   const snapshotEvery = random.pick([2, 5, 500]);
   return {
     lanesMax: random.pick([1, 2, 100]),
-    // More than one run sends: how a ledger comes out that holds its share is not simulated.
-    heldCommandsMax: random.pick([2_000, 10_000]),
+    heldCommandsMax: random.pick([3, 100, 10_000]),
     waitingMax: random.pick([2, 100, 100]),
     batchCommandsMax: random.pick([1, 2, 500]),
     batchBytesMax: random.pick([4_000, 960 * 1024]),
     attemptsMax: random.pick([2, 40, 40]),
     snapshotEvery,
-    heldByLedgerMax: 2_000,
+    heldByLedgerMax: snapshotEvery * 2 + random.pick([1, 1_000]),
   };
 };
