@@ -108,8 +108,7 @@ const isCarriedOut = async (world: World, ledger: OpenedLedger, process: Process
   };
   const outcomes = await world.deliver(ledger, [{ ...asked, request }], false, process);
   const told = outcomes?.[0]?.told;
-  // A lane that stays full is a fault that is known and still open: what was acknowledged is judged all the same.
-  return told !== undefined && (told.kind === "accepted" || ["RESOURCE_NOT_FOUND", "OVERLOADED"].includes(told.code));
+  return told !== undefined && (told.kind === "accepted" || told.code === "RESOURCE_NOT_FOUND");
 };
 
 const ledgerOf = (index: number, random: Random): OpenedLedger => ({

@@ -7,6 +7,8 @@ import type { Random } from "../random.ts";
 export type VirtualTime = {
   /** The wall clock, ms since 1970. It can be set. */
   now(): number;
+  /** Of the clock that cannot be set, ms since the run began. */
+  elapsed(): number;
   /** The next number of a count: what happened earlier has the lower one. */
   tick(): number;
   after(ms: number, happen: () => void): void;
@@ -39,6 +41,7 @@ export const virtualTime = (startMs: number): VirtualTime => {
 
   return {
     now: () => Math.floor(offset + elapsed),
+    elapsed: () => elapsed,
     tick() {
       ticks += 1;
       return ticks;
@@ -92,12 +95,11 @@ export const within = async <T>(time: VirtualTime, random: Random, use: () => Pr
     const count = ids.toString(16).padStart(4, "0");
     return `${hex(random, 8)}-${count}-4${hex(random, 3)}-8${hex(random, 3)}-${hex(random, 12)}`;
   };
-  const startedAt = time.now();
   Object.assign(timers, { setTimeout: sleep });
   Object.assign(crypto, { randomUUID: nextId });
   Object.assign(Math, { random: random.next });
   Object.assign(Date, { now: time.now });
-  Object.assign(performance, { now: () => time.now() - startedAt });
+  Object.assign(performance, { now: time.elapsed });
   syncBuiltinESMExports();
   try {
     return await use();
