@@ -104,10 +104,12 @@ create table read_model.credit_lots (
   granted_at timestamptz not null,
   -- When time alone changes it next.
   due_at timestamptz generated always as (case status when 'waiting' then effective_at else expires_at end) stored,
+  -- In place of what every debit changes in what the indexes look at, so that rows can be updated in their page.
+  is_empty boolean generated always as (remaining = 0 and held = 0) stored,
   primary key (workspace_id, lot)
-);
-create index credit_lots_current on read_model.credit_lots (workspace_id, due_at) where remaining > 0 or held > 0;
-create index credit_lots_due on read_model.credit_lots (due_at) where remaining > 0 and due_at is not null;
+) with (fillfactor = 50);
+create index credit_lots_current on read_model.credit_lots (workspace_id, lot) where not is_empty;
+create index credit_lots_due on read_model.credit_lots (due_at) where not is_empty and due_at is not null;
 
 create table read_model.credit_holds (
   workspace_id uuid not null,

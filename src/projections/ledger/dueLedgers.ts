@@ -15,7 +15,8 @@ export const dueLedgers = async (
   const rows = await query<{ workspaceId: string }>(
     pool,
     sql`select workspace_id as "workspaceId" from (
-          select workspace_id from read_model.credit_lots where remaining > 0 and due_at <= ${now}
+          select workspace_id from read_model.credit_lots
+          where not is_empty and remaining > 0 and due_at <= ${now}
           union
           select workspace_id from read_model.credit_holds where status = 'open' and expires_at <= ${now}
           union

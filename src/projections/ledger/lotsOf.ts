@@ -31,7 +31,7 @@ export const lotsOf = async (read: Transaction, workspaceId: string, now: string
     read,
     sql`select lot, kind, priority, status, granted, remaining, held, expired, description,
           effective_at as "effectiveAt", expires_at as "expiresAt", granted_at as "grantedAt"
-        from read_model.credit_lots where workspace_id = ${workspaceId} and (remaining > 0 or held > 0)
+        from read_model.credit_lots where workspace_id = ${workspaceId} and not is_empty
         order by effective_at nulls first, lot`,
   );
   const place = placesIn(ledger);

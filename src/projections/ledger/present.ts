@@ -83,7 +83,8 @@ const lotRows = (read: Transaction, workspaceId: string): Promise<LotRow[]> =>
     read,
     sql`select lot, remaining as amount, kind, priority, status, expires_at as "expiresAt",
           effective_at as "effectiveAt", description
-        from read_model.credit_lots where workspace_id = ${workspaceId} and remaining > 0 order by lot`,
+        from read_model.credit_lots
+        where workspace_id = ${workspaceId} and not is_empty and remaining > 0 order by lot`,
   );
 
 const partOf = ({ lot, amount, kind, priority, expiresAt }: LotRow): Part => ({
