@@ -6,9 +6,15 @@ export type EventDef<S extends z.ZodObject = z.ZodObject> = { schema: S; upcasts
 type Upcast = (older: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 
 export const event = <S extends z.ZodObject>(schema: S, ...upcasts: readonly Upcast[]): EventDef<S> => ({
-  schema,
+  schema: inOrder(schema),
   upcasts,
 });
+
+/** Names in their order: what has gone through it is spelled canonically as it stands, at less than half the price. */
+const inOrder = <S extends z.ZodObject>(schema: S): S => {
+  const names = Object.keys(schema.shape).sort();
+  return schema.pick(Object.fromEntries(names.map((name) => [name, true]))) as z.ZodObject as S;
+};
 
 /** The version new events are written in: 1 for a type that never changed. */
 export const versionOf = ({ upcasts }: EventDef): number => upcasts.length + 1;

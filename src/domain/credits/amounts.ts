@@ -11,7 +11,7 @@ export const balanceMax = Number.MAX_SAFE_INTEGER;
  * What a ledger adds up to. `posted` is owned now: credits in effect and not expired, less what was drawn on the credit
  * limit. `held` is reserved by open holds. `available` = posted + credit limit − held, never negative.
  */
-export const Balance = z.object({ posted: z.int(), held: CreditLevel, available: CreditLevel });
+export const Balance = z.object({ available: CreditLevel, held: CreditLevel, posted: z.int() });
 export type Balance = z.output<typeof Balance>;
 
 export const Description = text(500);

@@ -4,7 +4,7 @@ import { CreditLevel } from "./amounts.ts";
 /** Whose spending is limited: everybody's in the workspace, one member's or one API key's. */
 export const BudgetScope = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("workspace") }),
-  z.object({ kind: z.enum(["member", "api_key"]), id: z.uuid() }),
+  z.object({ id: z.uuid(), kind: z.enum(["member", "api_key"]) }),
 ]);
 export type BudgetScope = z.output<typeof BudgetScope>;
 
@@ -37,13 +37,13 @@ export type Budget = z.output<typeof BudgetTerms> & {
 
 const dayMs = 86_400_000;
 
-/** ISO 8601. */
+/** ISO 8601, of a moment in UTC. */
 export const periodStartOf = (period: BudgetPeriod, now: string): string => {
-  const at = new Date(now);
-  const day = Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), at.getUTCDate());
-  if (period === "day") return new Date(day).toISOString();
-  if (period === "week") return new Date(day - ((at.getUTCDay() + 6) % 7) * dayMs).toISOString();
-  return new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth(), 1)).toISOString();
+  const day = `${now.slice(0, "2026-11-20".length)}T00:00:00.000Z`;
+  if (period === "day") return day;
+  if (period === "month") return `${now.slice(0, "2026-11".length)}-01T00:00:00.000Z`;
+  const at = new Date(day);
+  return new Date(at.getTime() - ((at.getUTCDay() + 6) % 7) * dayMs).toISOString();
 };
 
 /** The period a budget is in: one that has begun does not go back with a clock that does. */

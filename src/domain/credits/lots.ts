@@ -16,11 +16,11 @@ export const Priority = z.int().min(0).max(100);
  * `overdraft` is the credit limit.
  */
 export const Part = z.object({
-  lot: CreditLevel,
   amount: Credits,
-  kind: PartKind,
-  priority: Priority,
   expiresAt: z.iso.datetime().nullable(),
+  kind: PartKind,
+  lot: CreditLevel,
+  priority: Priority,
 });
 export type Part = z.output<typeof Part>;
 
