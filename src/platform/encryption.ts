@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from "node:crypto";
 
 const algorithm = "aes-256-gcm";
 const keyBytes = 32;
@@ -41,12 +41,21 @@ export const deriveKey = (masterKey: Uint8Array, purpose: string): Buffer =>
 export const deriveWorkspaceKey = (masterKey: Uint8Array, workspaceId: string): Buffer =>
   deriveKey(masterKey, workspaceId);
 
-/** A hash that nobody without the key can compute, to recognise a value without storing it; hex. */
+/**
+ * A hash that nobody without the key can compute, to recognise a value without storing it; hex. HMAC-SHA-256 (RFC 2104)
+ * as the two hashes it is made of: Node's own is a stream, which takes twice as long. Keys are no longer than a block.
+ */
 export const keyedHash = (key: Uint8Array): ((value: string) => string) => {
-  // Made once: from bytes, every single HMAC would make a key object of its own, at ten times the price.
-  const secret = createSecretKey(key);
-  return (value) => createHmac("sha256", secret).update(value).digest("hex");
+  const padded = Buffer.concat([key, Buffer.alloc(blockBytes - key.length)]);
+  const inner = padded.map((byte) => byte ^ 0x36);
+  const outer = Buffer.concat([padded.map((byte) => byte ^ 0x5c), Buffer.alloc(digestBytes)]);
+  return (value) => {
+    outer.write(hash("sha256", Buffer.concat([inner, Buffer.from(value)]), "hex"), blockBytes, "hex");
+    return hash("sha256", outer, "hex");
+  };
 };
+const blockBytes = 64;
+const digestBytes = 32;
 
 const sealed = (plaintext: Uint8Array, key: Uint8Array, aad: string): Buffer => {
   const iv = randomBytes(ivBytes);

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -127,3 +127,11 @@ test("a keyed hash recognises a value and cannot be computed without the key", (
   expect(hash("a@example.org")).not.toBe(hash("b@example.org"));
   expect(hash("a@example.org")).not.toBe(keyedHash(newKey())("a@example.org"));
 });
+
+test("a keyed hash is HMAC-SHA-256", () =>
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), fc.string({ unit: "binary" }), (key, value) => {
+      expect(keyedHash(key)(value)).toBe(createHmac("sha256", key).update(value).digest("hex"));
+    }),
+    { numRuns: 500 },
+  ));
