@@ -1,7 +1,8 @@
-import type { CarriedOut, CommandMemory, Commands, Snapshot } from "./commandMemory.ts";
+import type { CarriedOut, CommandMemory, Snapshot } from "./commandMemory.ts";
 import { handOverOf } from "./handOver.ts";
 import { type HeldTotal, heldCommands } from "./heldCommands.ts";
 import type { Limits, Warn } from "./limits.ts";
+import { lookUpsIn } from "./lookUps.ts";
 
 /**
  * From this part of what all lanes may hold on, ledgers hand over so many times as often. Not before: a ledger that has
@@ -22,8 +23,14 @@ export type CommandLog = {
   begin(): Promise<Snapshot | undefined>;
   /** The stream does not have what it was begun from: neither that counts, nor the commands kept with it. */
   disown(): Promise<void>;
+  /** These wait for their decision: they are looked up among the older ones meanwhile. */
+  expect(commandIds: readonly string[]): void;
   /** Makes these known where they are among the older ones. False when those are gone: the stream has to be read. */
   recall(commandIds: readonly string[]): Promise<boolean>;
+  /** Whether these could be decided on at once. */
+  isRecalled(commandIds: readonly string[]): boolean;
+  /** These wait no more. */
+  decided(commandIds: readonly string[]): void;
   /** Hands a fold over to the memory, in the background, once enough has happened since the last one. */
   keep(standing: Omit<Snapshot, "lastCommandId">, lastCommandId: string): void;
   /** Lets the memory come after, where much was read and is held here. */
@@ -41,7 +48,10 @@ export const shortLog = (total: HeldTotal): CommandLog => {
     isFull: () => false,
     begin: async () => undefined,
     disown: async () => undefined,
+    expect: () => undefined,
     recall: async () => true,
+    isRecalled: () => true,
+    decided: () => undefined,
     keep: () => undefined,
     catchUp: async () => undefined,
     release: held.release,
@@ -63,24 +73,34 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
   const { snapshotEvery, heldCommandsMax, heldByLedgerMax } = limits;
   const held = heldCommands(total);
   const handOver = handOverOf({ ledger, foldVersion, memory, held, warn });
-  let recalled: Commands = new Map();
+  let isBegun = false;
   /** The command up to which the memory has all of them, and alone. */
   let forgottenUpTo: string | undefined;
   /** Of the newest snapshot. */
   let snapshotAt = -1n;
 
+  const lookUps = lookUpsIn({
+    isHere: (commandId) => isBegun && (forgottenUpTo === undefined || held.get(commandId) !== undefined),
+    canAsk: () => forgottenUpTo !== undefined,
+    ask: async (commandIds) =>
+      forgottenUpTo === undefined ? undefined : memory.recall(ledger, forgottenUpTo, commandIds),
+  });
+
   const beginAfter = (snapshot: Snapshot | undefined) => {
     held.clear();
+    isBegun = true;
     forgottenUpTo = snapshot?.lastCommandId;
     snapshotAt = snapshot?.revision ?? -1n;
     handOver.restart(forgottenUpTo);
+    lookUps.restart();
     return snapshot;
   };
 
-  /** Never between `recall` and the decision it is for: a command would have left here, and not been found there. */
+  /** Those that wait and were looked up before would have left here, and not been found there. */
   const forgetKept = () => {
     for (const { snapshot, commands } of handOver.done()) {
       held.drop(commands);
+      lookUps.left(commands);
       forgottenUpTo = snapshot.lastCommandId;
     }
   };
@@ -89,7 +109,7 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
     revision - snapshotAt >= snapshotEvery / (total.commands > heldCommandsMax * shortFrom ? hurry : 1);
 
   return {
-    known: (commandId) => held.get(commandId) ?? recalled.get(commandId),
+    known: (commandId) => held.get(commandId) ?? lookUps.found(commandId),
     add: held.add,
     // With the next command a broken one begins anew.
     isFull() {
@@ -102,15 +122,13 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
       await memory.forget(ledger);
       beginAfter(undefined);
     },
-    async recall(commandIds) {
+    expect: lookUps.begin,
+    recall(commandIds) {
       forgetKept();
-      recalled = new Map();
-      if (forgottenUpTo === undefined) return true;
-      const older = commandIds.filter((id) => held.get(id) === undefined);
-      const found = older.length === 0 ? recalled : await memory.recall(ledger, forgottenUpTo, older);
-      recalled = found ?? recalled;
-      return found !== undefined;
+      return lookUps.answered(commandIds);
     },
+    isRecalled: lookUps.isAnswered,
+    decided: lookUps.end,
     keep({ state, revision, position, chain }, lastCommandId) {
       forgetKept();
       if (!isDue(revision)) return;

@@ -68,7 +68,9 @@ export const openLane = (options: Options): Lane => {
       const pauseMs = othersGoUntilMs - performance.now();
       if (pauseMs > 0) await delay(pauseMs);
       const units = waiting.splice(0, unitsWithin(waiting, limits.batchCommandsMax));
-      if (units.length > 0) await carryOutOrTell(units, site);
+      if (units.length === 0) continue;
+      await carryOutOrTell(units, site);
+      log.decided(idsOf(units));
     }
     isRunning = false;
     options.onIdle();
@@ -84,6 +86,7 @@ export const openLane = (options: Options): Lane => {
       const count = units.reduce((sum, { jobs }) => sum + jobs.length, 0);
       if (waiting.length >= limits.waitingMax || log.isFull())
         return Promise.resolve(new Array(count).fill(overloaded));
+      log.expect(idsOf(units));
       const party = partyOf(count);
       let from = 0;
       for (const unit of units) {
@@ -151,10 +154,13 @@ const carryOut = async (units: Waiting[], site: Site): Promise<void> => {
     const present = folded.present();
     const standing = present ?? (await folded.read());
     isProven ||= !present;
-    if (!(await log.recall(idsOf(units)))) {
+    if (!(await log.recall(idsOf(units.slice(0, 1))))) {
       folded.forget();
       continue;
     }
+    // The others are not kept waiting by those that were not looked up yet.
+    const later = units.findIndex((unit) => !log.isRecalled(idsOf([unit])));
+    if (later !== -1) waiting.unshift(...units.splice(later));
     const { known } = log;
     const { decisions, drafts, state } = decideBatch(units, {
       stream,

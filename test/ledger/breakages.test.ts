@@ -146,6 +146,17 @@ const breakages: Record<string, Breakage> = {
       recall: async (ledger, last, ids) => (await memory.recall(ledger, last, ids)) ?? new Map(),
     }),
   },
+  "commands that leave the memory of a process unnoticed by those who have looked them up": {
+    memory: (memory) => ({
+      ...memory,
+      async keep(ledger, fold, commands, since) {
+        const isKept = await memory.keep(ledger, fold, new Map(commands), since);
+        // The very set that its lane holds, and would look at.
+        if (isKept && commands instanceof Map) commands.clear();
+        return isKept;
+      },
+    }),
+  },
   "a snapshot without the holds there are": {
     memory: (memory) => ({
       ...memory,

@@ -1,0 +1,112 @@
+import type { CarriedOut, Commands } from "./commandMemory.ts";
+
+/** What was found of a command that waits, and how far it is looked up. */
+type LookUp = { progress: "open" | "asked" | "answered" | "gone"; found: CarriedOut | undefined };
+
+/**
+ * Commands that wait for their decision, looked up among the older ones meanwhile. Of one that `isAnswered`, `found`
+ * says whether it is among those that are not held: all up to the last one that has left `held`.
+ */
+export type LookUps = {
+  /** Looks these up, in the background. */
+  begin(commandIds: readonly string[]): void;
+  /** Ends once all of these are. False when what they would be looked up in is gone. Errors: those of the memory. */
+  answered(commandIds: readonly string[]): Promise<boolean>;
+  isAnswered(commandIds: readonly string[]): boolean;
+  found(commandId: string): CarriedOut | undefined;
+  /** These are held no more: an answer from before, or one that is still on its way, does not tell of them. */
+  left(commands: Commands): void;
+  /** What is held begins anew, and so does every look-up. */
+  restart(): void;
+  /** They wait no more. */
+  end(commandIds: readonly string[]): void;
+};
+
+type Options = {
+  /** Whether nothing older needs to be looked through for it. */
+  isHere(commandId: string): boolean;
+  canAsk(): boolean;
+  /** `undefined` when the older ones are gone. */
+  ask(commandIds: readonly string[]): Promise<Commands | undefined>;
+};
+
+/** In one statement. */
+const askedMax = 500;
+
+export const lookUpsIn = ({ isHere, canAsk, ask }: Options): LookUps => {
+  let sought = new Map<string, LookUp>();
+  let underWay: Promise<void> | undefined;
+  let isSoon = false;
+
+  const opened = (commandId: string): LookUp => ({
+    progress: isHere(commandId) ? "answered" : "open",
+    found: undefined,
+  });
+  const open = () => [...sought].filter(([, { progress }]) => progress === "open").slice(0, askedMax);
+
+  /** Whoever begins anew meanwhile has other look-ups: what becomes of these changes nothing for those. */
+  const askFor = async (asked: readonly [string, LookUp][]): Promise<void> => {
+    for (const [, lookUp] of asked) lookUp.progress = "asked";
+    try {
+      const found = await ask(asked.map(([commandId]) => commandId));
+      for (const [commandId, lookUp] of asked) {
+        lookUp.progress = found ? "answered" : "gone";
+        lookUp.found ??= found?.get(commandId);
+      }
+    } catch (error) {
+      for (const [, lookUp] of asked) lookUp.progress = "open";
+      throw error;
+    }
+  };
+
+  /** One statement at a time: what comes meanwhile goes with the next. */
+  const askNext = async (): Promise<void> => {
+    underWay ??= askFor(open()).finally(() => {
+      underWay = undefined;
+    });
+    await underWay;
+    askSoon();
+  };
+
+  /** What comes in together is asked together. Where it fails, whoever needs it asks again. */
+  const askSoon = (): void => {
+    if (isSoon) return;
+    isSoon = true;
+    setImmediate(() => {
+      isSoon = false;
+      if (!underWay && canAsk() && open().length > 0) askNext().catch(() => undefined);
+    });
+  };
+
+  const begin: LookUps["begin"] = (commandIds) => {
+    for (const commandId of commandIds) if (!sought.has(commandId)) sought.set(commandId, opened(commandId));
+    askSoon();
+  };
+  const progressOf = (commandIds: readonly string[]) => commandIds.map((id) => sought.get(id)?.progress);
+  const isAnswered: LookUps["isAnswered"] = (commandIds) =>
+    progressOf(commandIds).every((progress) => progress === "answered");
+
+  return {
+    begin,
+    async answered(commandIds) {
+      begin(commandIds);
+      while (!isAnswered(commandIds)) {
+        if (progressOf(commandIds).includes("gone")) return false;
+        await askNext();
+      }
+      return true;
+    },
+    isAnswered,
+    found: (commandId) => sought.get(commandId)?.found,
+    left(commands) {
+      for (const [commandId, lookUp] of sought) lookUp.found ??= commands.get(commandId);
+    },
+    restart() {
+      sought = new Map([...sought.keys()].map((commandId) => [commandId, opened(commandId)]));
+      askSoon();
+    },
+    end(commandIds) {
+      for (const commandId of commandIds) sought.delete(commandId);
+    },
+  };
+};
