@@ -5,8 +5,9 @@ import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ledgerExport } from "./audit/export.ts";
-import { ledgerStream } from "./audit/ledgerLine.ts";
-import { allLedgers, replayLedger } from "./audit/replay.ts";
+import { ledgerStream, sealStream } from "./audit/ledgerLine.ts";
+import { allLedgers } from "./audit/replay/allLedgers.ts";
+import { replayLedger } from "./audit/replay/replay.ts";
 import { type PublicKeys, publicKeysOf } from "./audit/seals.ts";
 import { several } from "./audit/sentences.ts";
 import { verify } from "./audit/verify.ts";
@@ -91,12 +92,12 @@ const replayed = async (workspace: string): Promise<number> => {
   const { store, rows } = await auditedBackends(stack);
   const counted = { ledgers: 0, events: 0, differences: 0 };
   for (const id of workspace === "all" ? await allLedgers(store, rows) : [workspace]) {
-    const ledger = { workspaceId: id, events: store.read(ledgerStream(id)), rows };
-    const { events, differences } = await replayLedger(ledger);
-    for (const difference of differences) print(`${id}: ${difference}`);
+    const [events, seals] = [store.read(ledgerStream(id)), store.read(sealStream(id))];
+    const replayed = await replayLedger({ workspaceId: id, events, seals, rows });
+    for (const difference of replayed.differences) print(`${id}: ${difference}`);
     counted.ledgers += 1;
-    counted.events += events;
-    counted.differences += differences.length;
+    counted.events += replayed.events;
+    counted.differences += replayed.differences.length;
   }
   const { ledgers, events, differences } = counted;
   const verdict = differences === 0 ? "the read models are what they add up to" : several(differences, "difference");

@@ -1,64 +1,36 @@
-import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { until } from "../projections/readSide.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newLedger } from "../properties/ledger.ts";
 import { type Answer, client, expectStatus, signedIn } from "../support/client.ts";
-import { type Installation, installation, masterKey } from "../support/everfold.ts";
-import { rowsOf } from "../support/stored.ts";
+import { auditedEverfold } from "./auditing.ts";
 import { livelyLedger } from "./ledgers.ts";
 
 const stack = new AsyncDisposableStack();
-let on: Installation;
-let directory: string;
+let auditing: Awaited<ReturnType<typeof auditedEverfold>>;
+let { directory, started, audit, fileOf } = {} as typeof auditing;
 /** A ledger as GET /events gives it: opened, 100 bought, three debits of 20. */
 let lines: string[];
 let workspace: string;
 let debit: (description: string) => Promise<Answer>;
-/** One in which more has happened, by its workspace. */
-let lively: string;
+/** One without a seal. */
+let unsealed: string;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "everfold-audit-"));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
-  on = await installation(stack);
-  const everfold = await on.everfold();
+  auditing = await auditedEverfold(stack);
+  ({ directory, started, audit, fileOf } = auditing);
+  const { everfold } = auditing;
   const api = client(everfold.url);
   const ledger = await newLedger(api, await signedIn(api), 100);
   debit = (description) => ledger.ask("debits", { amount: 20, description });
   for (const description of ["Søk ✓ \u2028\u2029", "Enrich", "Enrich"]) expectStatus(201, await debit(description));
   lines = (await ledger.exportText()).trim().split("\n");
   workspace = ledger.workspace;
-  lively = await livelyLedger({ handler: everfold.handler, seal: async () => undefined });
+  unsealed = await livelyLedger({ handler: everfold.handler, seal: async () => undefined });
 });
 afterAll(() => stack.disposeAsync());
 
-type Outcome = { code: number; out: string; err: string };
-const started = (args: readonly string[], settings: Readonly<Record<string, string>> = {}) => {
-  const outcome = Promise.withResolvers<Outcome>();
-  const env = {
-    ...process.env,
-    EVENTSTORE_URL: on.eventStore.url,
-    DATABASE_URL: on.database.url,
-    DATA_DIR: directory,
-    ENCRYPTION_MASTER_KEY: masterKey,
-    ...settings,
-  };
-  const child = execFile(process.execPath, ["src/audit.ts", ...args], { env }, (error, out, err) =>
-    outcome.resolve({ code: Number(error?.code ?? 0), out, err }),
-  );
-  return { child, outcome: outcome.promise };
-};
-const audit = (...args: readonly string[]): Promise<Outcome> => started(args).outcome;
-
-const fileOf = async (text: string): Promise<string> => {
-  const file = join(directory, `${randomUUID()}.ndjson`);
-  await writeFile(file, text);
-  return file;
-};
-const verified = async (given: readonly string[], ...options: string[]): Promise<Outcome> =>
+const verified = async (given: readonly string[], ...options: string[]) =>
   audit("verify", await fileOf(`${given.join("\n")}\n`), ...options);
 const exported = async (id: string): Promise<string> => {
   const file = join(directory, `${randomUUID()}.ndjson`);
@@ -177,7 +149,7 @@ describe("npm run audit -- export", () => {
       expect([code, err]).toEqual([0, expect.stringMatching(/not sealed anew.*master key/s)]);
       return verified(out.trim().split("\n"), "--key", key);
     };
-    expect((await exportedWithout(lively)).out).toContain("no seals");
+    expect((await exportedWithout(unsealed)).out).toContain("no seals");
     await exported(workspace);
     expectStatus(201, await debit("after the seal"));
     expect(await exportedWithout(workspace)).toMatchObject({ code: 0, out: expect.stringContaining("balance 40") });
@@ -188,93 +160,6 @@ describe("npm run audit -- export", () => {
     expect(await audit("export", "--workspace", workspace, "--to", file)).toMatchObject({ code: 2 });
     expect(await readFile(file, "utf8")).toBe("mine");
     expect(await audit("export", "--workspace", randomUUID())).toMatchObject({ code: 2, out: "" });
-  });
-});
-
-describe("npm run audit -- replay", () => {
-  const caughtUp = () =>
-    until(async () => {
-      const ledgers = "select from read_model.billing where workspace_id = $1 and credit_balance = 977";
-      return (await rowsOf(on, ledgers, [lively])).length === 1;
-    });
-  /** Changes rows by hand, and changes them back when the test is over. */
-  const byHand = async (change: string, back: string) => {
-    await rowsOf(on, change, [lively]);
-    onTestFinished(async () => void (await rowsOf(on, back, [lively])));
-  };
-  const replayed = () => audit("replay", "--workspace", lively);
-
-  test("finds the read models of all ledgers to be what these add up to", async () => {
-    await caughtUp();
-    for (const args of [[], ["all"], ["--workspace", "all"]])
-      expect(await audit("replay", ...args)).toMatchObject({
-        code: 0,
-        out: expect.stringMatching(/^\d+ ledgers, \d+ events: the read models are what they add up to\.\n$/),
-      });
-  });
-
-  test("says at last that an event store which is not there cannot be asked", async () => {
-    const unreachable = { EVENTSTORE_URL: "esdb://127.0.0.1:1?tls=false" };
-    expect(await started(["replay"], unreachable).outcome).toMatchObject({ code: 2, err: "no connection\n" });
-  });
-
-  test.each([
-    ["a balance", "billing", "credit_balance", "credit_balance + 5", "The ledger: posted is 982, and should be 977."],
-    ["what is held", "billing", "held", "held + 1", "The ledger: held is 8, and should be 7."],
-    ["a credit limit", "billing", "credit_limit", "credit_limit + 9", "The ledger: creditLimit is 9, and should be 0."],
-    [
-      "balances after debits",
-      "credit_transactions",
-      "balance_after",
-      "balance_after + 1",
-      "The balance after revision",
-    ],
-    ["amounts of transactions", "credit_transactions", "change", "change + 1", "change is -59, and should be -60."],
-    ["what is left of lots", "credit_lots", "remaining", "remaining + 3", "Lot 1: remaining is"],
-    ["how long lots last", "credit_lots", "expires_at", "now()", "Lot 2: expiresAt is"],
-    ["when lots take effect", "credit_lots", "effective_at", "now()", ": effectiveAt is"],
-    ["when lots change next", "credit_lots", "expires_at", "now()", "Lot 2: dueAt is"],
-    ["what holds reserve", "credit_holds", "parts", "jsonb_set(parts, '{0,lot}', '7')", ": parts is"],
-    ["what holds are charged to", "credit_holds", "charges", "'[]'", ": charges is [], and should be [{"],
-    ["how long holds last", "credit_holds", "expires_at", "now()", ": expiresAt is"],
-    ["what was captured of holds", "credit_holds", "captured", "amount - captured", ": captured is"],
-    ["what has become of holds", "credit_holds", "status", "'released'", ": status is released, and should be"],
-    ["what was spent", "credit_budget_periods", "spent", "spent + 1", ": spent is 64, and should be 63."],
-    ["limits of budgets", "credit_budgets", "credit_limit", "credit_limit + 1", ": limit is 151, and should be 150."],
-  ])("names %s that somebody changed by hand", async (_, table, column, value, said) => {
-    await caughtUp();
-    const name = `read_model.${table}`;
-    await rowsOf(on, `create table kept as select * from ${name}`);
-    onTestFinished(async () => {
-      await rowsOf(on, `delete from ${name}`);
-      const [{ columns = "" } = {}] = await rowsOf<{ columns: string }>(
-        on,
-        `select string_agg(attname, ',') as columns from pg_attribute
-         where attrelid = '${name}'::regclass and attnum > 0 and attgenerated = ''`,
-      );
-      await rowsOf(on, `insert into ${name} (${columns}) select ${columns} from kept`);
-      await rowsOf(on, "drop table kept");
-    });
-    await rowsOf(on, `update ${name} set ${column} = ${value} where workspace_id = $1`, [lively]);
-    const { code, out } = await replayed();
-    expect([code, out]).toEqual([1, expect.stringContaining(said)]);
-    expect(out).toMatch(/differences?\.\n$/);
-  });
-
-  test("names rows that are missing, and rows that nothing is known of", async () => {
-    await caughtUp();
-    await byHand(
-      "update read_model.credit_transactions set revision = 1000 where workspace_id = $1 and revision = 1",
-      "update read_model.credit_transactions set revision = 1 where workspace_id = $1 and revision = 1000",
-    );
-    await byHand(
-      "update read_model.credit_lots set lot = 9 where workspace_id = $1 and lot = 2",
-      "update read_model.credit_lots set lot = 2 where workspace_id = $1 and lot = 9",
-    );
-    const { code, out } = await replayed();
-    expect(code).toBe(1);
-    for (const said of ["revision 1 is missing", "row for revision 1000", "Lot 2 is missing", "Lot 9 is in no event"])
-      expect(out).toContain(said);
   });
 });
 

@@ -1,15 +1,13 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { replayLedger } from "../../src/audit/replay.ts";
+import { replayLedger } from "../../src/audit/replay/replay.ts";
 import { verify } from "../../src/audit/verify.ts";
-import type { LedgerEvent } from "../../src/domain/credits/unfolding.ts";
-import { linkOf } from "../../src/eventstore/chain.ts";
 import type { StoredEvent } from "../../src/eventstore/store.ts";
 import { linesOf } from "../../src/eventstore/textLines.ts";
-import type { Recorded } from "../../src/kernel/decider.ts";
 import { workspaceId } from "../domain/ledgerStory.ts";
 import { requests, storyOf } from "../projections/ledger/stories.ts";
 import { writtenLedgers } from "../projections/ledger/written.ts";
+import { read, stored } from "./storedStories.ts";
 
 const stack = new AsyncDisposableStack();
 let database: Awaited<ReturnType<typeof writtenLedgers>>;
@@ -18,21 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-const stored = (history: readonly Recorded<LedgerEvent>[]): StoredEvent[] => {
-  let chain = workspaceId;
-  return history.map((event) => {
-    chain = linkOf(chain, event);
-    return { ...event, stream: `credit_ledger-${workspaceId}`, metadata: { ...event.metadata, chain } };
-  });
-};
-
 async function* exported(events: readonly StoredEvent[]): AsyncGenerator<Buffer> {
   for (const { revision, id, type, data, metadata } of events)
     yield Buffer.from(`${JSON.stringify({ revision: String(revision), id, type, data, metadata })}\n`);
-}
-
-async function* read(events: readonly StoredEvent[]): AsyncGenerator<StoredEvent> {
-  yield* events;
 }
 
 test("whatever is asked of a ledger leaves a history that is intact: nobody is accused wrongly", async () => {
@@ -53,8 +39,8 @@ test("replay(events) is the read model: no difference, however much of a history
       const { history } = storyOf(asked);
       const projected = history.slice(0, 1 + (seed % history.length));
       await database.write(projected);
-      const events = read(stored(history));
-      const replayed = await replayLedger({ workspaceId, events, rows: database.projector });
+      const [events, seals] = [read(stored(history)), read([])];
+      const replayed = await replayLedger({ workspaceId, events, seals, rows: database.projector });
       expect(replayed).toEqual({ events: history.length, differences: [] });
     }),
     { numRuns: 100 },

@@ -1,5 +1,6 @@
 import type { Balance } from "../../domain/credits/amounts.ts";
 import { billingCycle } from "../../domain/credits/billingCycle.ts";
+import { coolOffSecondsDefault } from "../../domain/credits/recharge.ts";
 import type { LedgerEvent } from "../../domain/credits/unfolding.ts";
 import { add, type Effect, insert, type RowChange, set, table } from "../projection.ts";
 
@@ -67,7 +68,7 @@ export const accountOpened: Effect<EventData<"LedgerOpened">> = (data, { revisio
     auto_recharge_threshold: 0,
     auto_recharge_amount: 0,
     recharge_target: null,
-    recharge_cool_off_seconds: 0,
+    recharge_cool_off_seconds: coolOffSecondsDefault,
     recharge_period_cap: 0,
     recharge_period_start: null,
     recharge_pending_id: null,

@@ -42,7 +42,7 @@ describe("a ledger's row", () => {
         ...{ credit_balance: 0, held: 0, available: 0, credit_limit: 0, has_dated_lots: false },
         ...{ billing_cycle_start: "2026-01-31T12:00:00.000Z", billing_cycle_end: "2026-02-28T12:00:00.000Z" },
         ...{ auto_recharge: false, auto_recharge_threshold: 0, auto_recharge_amount: 0, recharge_target: null },
-        ...{ recharge_cool_off_seconds: 0, recharge_period_cap: 0, recharge_period_start: null },
+        ...{ recharge_cool_off_seconds: 60, recharge_period_cap: 0, recharge_period_start: null },
         ...{ recharge_pending_id: null, recharge_pending_amount: null, recharge_requested_at: null },
         ...{ recharge_retry_at: null, recharge_failures: 0, recharge_suspended: false, recharge_cap_told: false },
         ...{ alert_threshold: null, alert_rearm_at: 0, alert_is_low: false, transaction_count: 0, alert_count: 0 },
