@@ -7,20 +7,25 @@ export type Batch = { events: readonly Decoded[]; position: bigint };
 export type Inbox = {
   /**
    * The next batch of at most `max` events: at once if there are some and `notBefore` (on the clock of `performance`)
-   * is past; otherwise when it is full or that time has come. Undefined at the source's end.
+   * is past; otherwise when it is full or that time has come, which is `inHurry` once somebody waits for the batch.
+   * Undefined at the source's end.
    */
-  take(max: number, notBefore?: number): Promise<Batch | undefined>;
+  take(max: number, notBefore?: number, inHurry?: number): Promise<Batch | undefined>;
+  /** Somebody waits for the next batch. */
+  hurry(): void;
   /** Has all come in that was there at the beginning? */
   isCaughtUp(): boolean;
   /** The oldest event that came in and was not taken, and their number. */
   waiting(): { oldest: StoredEvent | undefined; events: number };
 };
 
-/** What came in at once, and is decoded at once. */
+/** What came in together, and is decoded at once. */
 type Arrival = { events: readonly StoredEvent[]; decoded: Promise<readonly Decoded[]> };
 
 /** So many events are fetched and decoded ahead of the batch that is being applied. */
 const AHEAD_MAX = 4_000;
+/** So many are decoded at once, while others still come in. */
+const ARRIVAL_MAX = 100;
 
 /** Takes events in and decodes each once while earlier ones are being applied. `take` throws what the source threw. */
 export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox => {
@@ -30,6 +35,7 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
   let passed = -1n;
   let taken = -1n;
   let isCaughtUp = false;
+  let isInHurry = false;
   let hasEnded = false;
   let failure: { error: unknown } | undefined;
 
@@ -55,11 +61,12 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
     hasEnded || queue.length() >= max || ((queue.length() > 0 || passed > taken) && isTime);
 
   /** One look at the clock decides both whether it is time and how long to wait: between two, the time could come. */
-  const ready = async (max: number, notBefore: number): Promise<void> => {
+  const ready = async (max: number, notBefore: number, inHurry: number): Promise<void> => {
     for (;;) {
-      const leftMs = notBefore - performance.now();
+      const [wasInHurry, time] = [isInHurry, isInHurry ? inHurry : notBefore];
+      const leftMs = time - performance.now();
       if (isReady(max, leftMs <= 0)) return;
-      const isMet = () => isReady(max, performance.now() >= notBefore);
+      const isMet = () => isInHurry !== wasInHurry || isReady(max, performance.now() >= time);
       await arrival.until(isMet, leftMs > 0 ? leftMs : undefined);
     }
   };
@@ -67,8 +74,13 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
   return {
     isCaughtUp: () => isCaughtUp,
     waiting: () => ({ oldest: queue.oldest(), events: queue.length() }),
-    take: async (max, notBefore = 0) => {
-      await ready(max, notBefore);
+    hurry: () => {
+      isInHurry = true;
+      arrival.give();
+    },
+    take: async (max, notBefore = 0, inHurry = notBefore) => {
+      await ready(max, notBefore, inHurry);
+      isInHurry = false;
       if (failure) throw failure.error;
       if (hasEnded && queue.length() === 0) return undefined;
       const events = queue.take(max);
@@ -83,7 +95,7 @@ export const inbox = (source: AsyncIterable<Followed>, decode: Decode): Inbox =>
   };
 };
 
-/** A queue into which events go one by one, and in which those wait together that came in together. */
+/** A queue into which events go one by one, and in which those that come one after the other are decoded at once. */
 const arrivals = (decode: Decode) => {
   const queue: Arrival[] = [];
   let latest: StoredEvent[] = [];
@@ -99,9 +111,9 @@ const arrivals = (decode: Decode) => {
     length: () => length,
     oldest: () => queue[0]?.events[0] ?? latest[0],
     push: (event: StoredEvent): void => {
-      if (latest.length === 0) setImmediate(close);
       latest.push(event);
       length += 1;
+      if (latest.length === ARRIVAL_MAX) close();
     },
     /** The first ones, at most `max`. */
     take: (max: number): Promise<readonly Decoded[]>[] => {

@@ -65,19 +65,31 @@ export const followProjected = (pool: Pool, projections: readonly Projection[], 
   const { signal } = stopping;
   const waiters = new Set<Waiter>();
   const known = new Map<string, Standing>();
+  let listening: Transaction | undefined;
+  let hasAsked = false;
   const reached = (of: readonly Named[]): bigint => lowest(of.map(({ name }) => known.get(name)?.position ?? -1n));
 
-  const hear = (standings: Standings): void => {
+  /** Once for all who wait, until the next standings come: whoever runs the projections need not wait for more. */
+  const ask = (): void => {
+    if (hasAsked || !listening) return;
+    hasAsked = true;
+    query(listening, sql`notify awaited`).catch(() => undefined);
+  };
+
+  const hear = (standings: Standings, on: Transaction): void => {
+    listening = on;
+    hasAsked = false;
     for (const [name, standing] of standings) known.set(name, standing);
     for (const waiter of waiters) if (waiter.isPassed()) waiter.settle(true);
+    if (waiters.size > 0) ask();
   };
 
   const run = async (): Promise<void> => {
     for (let failures = 0; !signal.aborted; ) {
       try {
-        await listen(pool, signal, projections, (standings) => {
+        await listen(pool, signal, projections, (standings, on) => {
           failures = 0;
-          hear(standings);
+          hear(standings, on);
         });
       } catch (error) {
         failures += 1;
@@ -85,6 +97,7 @@ export const followProjected = (pool: Pool, projections: readonly Projection[], 
       }
       // A Postgres that comes back may have lost its last transactions, which are then applied again.
       known.clear();
+      listening = undefined;
       if (!signal.aborted) await pause(backoffMs(Math.max(failures, 1)), signal);
     }
   };
@@ -100,6 +113,7 @@ export const followProjected = (pool: Pool, projections: readonly Projection[], 
       const waiter = { isPassed, settle };
       const timer = setTimeout(() => settle(false), timeoutMs);
       waiters.add(waiter);
+      ask();
     });
 
   return {
@@ -128,7 +142,7 @@ const listen = async (
   pool: Pool,
   signal: AbortSignal,
   projections: readonly Projection[],
-  onStandings: (standings: Standings) => void,
+  onStandings: (standings: Standings, on: Transaction) => void,
 ): Promise<void> => {
   const connection = await pool.connect();
   try {
@@ -138,7 +152,7 @@ const listen = async (
     let heard: Standings = new Map();
     connection.on("notification", ({ payload }) => {
       heard = standingsIn(payload);
-      onStandings(heard);
+      onStandings(heard, connection);
     });
     await query(connection, sql`listen projected`);
     const read = await checkpointsOf(
@@ -146,7 +160,7 @@ const listen = async (
       projections.map(({ name }) => name),
     );
     // What was told meanwhile may be newer than what this reads.
-    onStandings(new Map<string, Standing>([...read, ...heard]));
+    onStandings(new Map<string, Standing>([...read, ...heard]), connection);
     await Promise.race([lost, aborted(signal)]);
   } finally {
     connection.release(true);
@@ -161,6 +175,12 @@ export const tellProjected = async (connection: Transaction, projections: readon
           json_object_agg(projection, json_build_array(version, position::text) order by version)::text)
         from runtime.checkpoints where projection = any(${projections.map(({ name }) => name)}::text[])`,
   );
+};
+
+/** Tells whoever runs the projections, over its connection, that somebody waits for what it has not told yet. */
+export const hearAwaited = async (connection: Transaction, onAwaited: () => void): Promise<void> => {
+  connection.on("notification", onAwaited);
+  await query(connection, sql`listen awaited`);
 };
 
 const Told = z.record(z.string(), z.tuple([z.int(), z.string().transform(BigInt)]));

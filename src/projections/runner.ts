@@ -12,14 +12,16 @@ import { type Follower, wants } from "./application.ts";
 import { committer } from "./committer.ts";
 import { decoding } from "./decoding.ts";
 import { type Batch, type Inbox, inbox } from "./inbox.ts";
-import { tellProjected } from "./positions.ts";
+import { hearAwaited, tellProjected } from "./positions.ts";
 import type { Projection } from "./projection.ts";
 import { rebuild } from "./rebuild.ts";
 import { standingOf } from "./standing.ts";
 
-const BATCH_MAX = 500;
+const BATCH_MAX = 1_000;
 /** Commits follow each other no faster, so that events which come in meanwhile share one. */
-const COMMIT_INTERVAL_MS = 20;
+const COMMIT_INTERVAL_MS = 100;
+/** The same while somebody waits for them. */
+const AWAITED_INTERVAL_MS = 20;
 
 export type ProjectionRunner = {
   status(): RunnerStatus;
@@ -148,6 +150,7 @@ const applyLive = async (
   const decode = decoding(codec, all, (event) => followers.some((each) => wants(each, event)));
   const box = inbox(store.follow({ after: lowest(followers), categories, signal }), decode);
   now.inbox = box;
+  await hearAwaited(connection, box.hurry);
   const { commit, followers: current } = committer({
     connection,
     followers,
@@ -160,8 +163,8 @@ const applyLive = async (
     },
     onPoison: (poison) => alarm(log, now, poison),
   });
-  for (let notBefore = 0; ; notBefore = performance.now() + COMMIT_INTERVAL_MS) {
-    const batch = await box.take(BATCH_MAX, notBefore);
+  for (let last = Number.NEGATIVE_INFINITY; ; last = performance.now()) {
+    const batch = await box.take(BATCH_MAX, last + COMMIT_INTERVAL_MS, last + AWAITED_INTERVAL_MS);
     if (!batch || signal.aborted) return;
     now.inHand = batch;
     if (delayMs > 0) await pause(delayMs, signal);

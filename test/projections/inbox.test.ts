@@ -37,6 +37,24 @@ test("a batch that is not full is taken when its time has come, and what is left
   expect(await box.take(100, later())).toBeUndefined();
 });
 
+test("a batch for which somebody waits goes at its time for that, whenever they begin to", async () => {
+  const end = Promise.withResolvers<void>();
+  const source = async function* () {
+    yield* comingIn(arriving(3));
+    await end.promise;
+    yield* comingIn(arriving(2));
+  };
+  const box = inbox(source(), undecoded);
+  const first = box.take(100, later(), performance.now() + 5);
+  await vi.waitUntil(() => box.waiting().events === 3);
+  box.hurry();
+  expect((await first)?.events.length).toBe(3);
+  box.hurry();
+  const second = box.take(100, later(), performance.now());
+  end.resolve();
+  expect((await second)?.events.length).toBe(2);
+});
+
 test("a position that was passed without an event is a batch of its own; one that has been told is none", async () => {
   const box = inbox(comingIn([{ kind: "passed", position: 7n }]), undecoded);
   expect(await box.take(100)).toEqual({ events: [], position: 7n });

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { followProjected, ownWrites, type Projected } from "../../src/projections/positions.ts";
+import { followProjected, hearAwaited, ownWrites, type Projected } from "../../src/projections/positions.ts";
 import { type ProjectionRunner, runProjections } from "../../src/projections/runner.ts";
 import { codec, fillings, jar, jars, log, opened } from "./jars.ts";
 import { type ReadSide, startReadSide, until } from "./readSide.ts";
@@ -56,6 +56,20 @@ describe("ES-06: waiting for the projections", () => {
     const position = await side.happen(randomUUID(), opened());
     expect(await Promise.all([1, 2, 3].map(() => projected.waitFor(position, 30_000)))).toEqual([true, true, true]);
     expect(projected.position()).toBe(position);
+  });
+
+  test("tells once, for all who wait, that somebody does", async () => {
+    const heard: string[] = [];
+    const connection = await side.pool.connect();
+    await hearAwaited(connection, () => heard.push("awaited"));
+    const projected = listen();
+    const position = await side.happen(randomUUID(), opened());
+    const waiting = [1, 2, 3].map(() => projected.waitFor(position, 30_000));
+    await until(() => heard.length > 0);
+    expect(heard).toHaveLength(1);
+    run();
+    expect(await Promise.all(waiting)).toEqual([true, true, true]);
+    connection.release(true);
   });
 
   test("ends at once for what they have passed, also in a process that was not there then", async () => {
