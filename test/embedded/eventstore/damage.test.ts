@@ -28,7 +28,7 @@ import {
   startedStore,
 } from "./storeUnderTest.ts";
 
-const pageBytes = 2_048;
+const pageBytes = 4_096;
 
 const databaseIn = (directory: string): string => join(directory, "events.db");
 

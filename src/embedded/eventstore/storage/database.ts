@@ -9,7 +9,7 @@ const schemaVersion = 1;
 const lockWaitMs = 500;
 
 const schema = `
-  pragma page_size = 2048;
+  pragma page_size = 4096;
   create table streams (
     id integer primary key,
     name text not null unique
@@ -110,7 +110,7 @@ function configure(database: DatabaseSync): void {
     pragma locking_mode = exclusive;
     pragma journal_mode = wal;
     pragma synchronous = normal;
-    pragma wal_autocheckpoint = 8000;
+    pragma wal_autocheckpoint = 1024;
     pragma journal_size_limit = 67108864;
     pragma cache_size = -16384;
     pragma temp_store = memory;
