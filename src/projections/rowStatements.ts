@@ -19,19 +19,19 @@ export const statementsOf = (changes: readonly TableChanges[], schema: string): 
 
 const insertion = (name: Sql, table: Table, rows: readonly Values[]): Sql => {
   const columns = Object.keys(table.columns);
-  return sql`insert into ${name} (${names(columns)}) select * from unnest(${list(arrays(table, columns, rows))})`;
+  return sql`insert into ${name} (${names(columns)}) ${selection(table, fieldsOf(columns, rows))}`;
 };
 
 const removal = (name: Sql, table: Table, rows: readonly Values[]): Sql => sql`
-  delete from ${name} as present using unnest(${list(arrays(table, table.key, rows))}) as gone (${names(table.key)})
+  delete from ${name} as present using (${selection(table, fieldsOf(table.key, rows))}) as gone
   where (${names(table.key, "present")}) = (${names(table.key, "gone")})`;
 
 const updating = (name: Sql, table: Table, update: Update): Sql => {
-  const { set, add, rows } = update;
-  const keys = arrays(table, table.key, rows.map(keyIn));
+  const keys = update.rows.map(keyIn);
+  const fields = [...fieldsOf(table.key, keys), ...changedFields(update, (column) => column)];
   return sql`
-    update ${name} as present set ${assignments(update, (column) => identifier("next", column))}
-    from unnest(${list([...keys, ...changedArrays(table, update)])}) as next (${names([...table.key, ...set, ...add])})
+    update ${name} as present set ${assignments(update, (column) => column)}
+    from (${selection(table, fields)}) as next
     where (${names(table.key, "present")}) = (${names(table.key, "next")})`;
 };
 
@@ -42,62 +42,90 @@ const updating = (name: Sql, table: Table, update: Update): Sql => {
 const merging = (name: Sql, table: Table, merge: Merge): Sql => {
   const { set, add, absent } = merge;
   const columns = Object.keys(table.columns);
-  const changed = [...set, ...add].map(changeOf);
-  const change = changed.length === 0 ? sql`do nothing` : sql`update set ${assignments(merge, changeOf)}`;
+  const fields = [...fieldsOf(columns, absent), ...changedFields(merge, changeOf)];
+  const change = set.length + add.length === 0 ? sql`do nothing` : sql`update set ${assignments(merge, changeOf)}`;
   return sql`
-    merge into ${name} as present
-    using unnest(${list([...arrays(table, columns, absent), ...changedArrays(table, merge)])})
-      as next (${list([names(columns), ...changed])})
+    merge into ${name} as present using (${selection(table, fields)}) as next
     on (${names(table.key, "present")}) = (${names(table.key, "next")})
     when matched then ${change}
     when not matched then insert (${names(columns)}) values (${names(columns, "next")})`;
 };
 
-const changeOf = (column: string): Sql => identifier(`then_${column}`);
+const changeOf = (column: string): string => `then_${column}`;
 
-const assignments = ({ set, add }: Update, next: (column: string) => Sql): Sql =>
+const assignments = ({ set, add }: Update, next: (column: string) => string): Sql =>
   list([
-    ...set.map((column) => sql`${identifier(column)} = ${next(column)}`),
-    ...add.map((column) => sql`${identifier(column)} = ${identifier("present", column)} + ${next(column)}`),
+    ...set.map((column) => sql`${identifier(column)} = ${identifier("next", next(column))}`),
+    ...add.map(
+      (column) => sql`${identifier(column)} = ${identifier("present", column)} + ${identifier("next", next(column))}`,
+    ),
   ]);
 
 const names = (columns: readonly string[], of?: string): Sql =>
   list(columns.map((column) => (of === undefined ? identifier(column) : identifier(of, column))));
 
 const keyIn = ({ key }: ChangedRow): Values => key;
-const setIn = ({ set }: ChangedRow): Values => set;
-const addIn = ({ add }: ChangedRow): Values => add;
 
-const changedArrays = (table: Table, { set, add, rows }: Update): Sql[] => [
-  ...arrays(table, set, rows.map(setIn)),
-  ...arrays(table, add, rows.map(addIn)),
-];
+/** What the rows of a statement say for one column, and what it is called there. */
+type Field = { column: string; as: string; rows: readonly Values[] };
 
-/** A typed array for each column: the types come from the table, because nulls and empty texts have none. */
-const arrays = (table: Table, columns: readonly string[], rows: readonly Values[]): Sql[] =>
-  columns.map((column) => {
-    const type = table.columns[column];
-    if (type === undefined) throw new Error(`the table ${table.name} has no column ${column}`);
-    return sql`${arrayText(rows, column, isText(type))}${arrayTypes[type]}`;
-  });
+const fieldsOf = (columns: readonly string[], rows: readonly Values[]): Field[] =>
+  columns.map((column) => ({ column, as: column, rows }));
+
+const changedFields = ({ set, add, rows }: Update, next: (column: string) => string): Field[] => {
+  const [sets, adds] = [rows.map((row) => row.set), rows.map((row) => row.add)];
+  return [
+    ...set.map((column) => ({ column, as: next(column), rows: sets })),
+    ...add.map((column) => ({ column, as: next(column), rows: adds })),
+  ];
+};
+
+/**
+ * The rows: a typed array for each column, and one value for a column that says the same in all of them, as many do.
+ * The first column of the key is always an array, so that there are as many rows as there should be.
+ */
+const selection = ({ name, columns, key }: Table, fields: readonly Field[]): Sql => {
+  const selected: Sql[] = [];
+  const arrays: Sql[] = [];
+  const varying: Sql[] = [];
+  for (const { column, as, rows } of fields) {
+    const type = columns[column];
+    if (type === undefined) throw new Error(`the table ${name} has no column ${column}`);
+    const alias = identifier(as);
+    if (column === key[0] || !isSame(rows, column)) {
+      arrays.push(sql`${arrayText(rows, column, isText(type))}${types[type]}[]`);
+      varying.push(alias);
+      selected.push(alias);
+    } else selected.push(sql`${one(rows[0]?.[column])}${types[type]} as ${alias}`);
+  }
+  return sql`select ${list(selected)} from unnest(${list(arrays)}) as each (${list(varying)})`;
+};
+
+const isSame = (rows: readonly Values[], column: string): boolean => {
+  const first = rows[0]?.[column];
+  return rows.every((row) => row[column] === first);
+};
+
+const one = (value: unknown): string | null => (value === null || value === undefined ? null : String(value));
 
 const isText = (type: Table["columns"][string]): boolean => type.startsWith("text") || type.startsWith("jsonb");
 
-const arrayTypes: Readonly<Record<Table["columns"][string], Sql>> = {
-  uuid: sql`::uuid[]`,
-  "uuid null": sql`::uuid[]`,
-  text: sql`::text[]`,
-  "text null": sql`::text[]`,
-  bigint: sql`::bigint[]`,
-  "bigint null": sql`::bigint[]`,
-  integer: sql`::integer[]`,
-  "integer null": sql`::integer[]`,
-  boolean: sql`::boolean[]`,
-  "boolean null": sql`::boolean[]`,
-  timestamptz: sql`::timestamptz[]`,
-  "timestamptz null": sql`::timestamptz[]`,
-  date: sql`::date[]`,
-  "date null": sql`::date[]`,
-  jsonb: sql`::jsonb[]`,
-  "jsonb null": sql`::jsonb[]`,
+/** Said of each value and array: they come from the table, because nulls and empty texts have none. */
+const types: Readonly<Record<Table["columns"][string], Sql>> = {
+  uuid: sql`::uuid`,
+  "uuid null": sql`::uuid`,
+  text: sql`::text`,
+  "text null": sql`::text`,
+  bigint: sql`::bigint`,
+  "bigint null": sql`::bigint`,
+  integer: sql`::integer`,
+  "integer null": sql`::integer`,
+  boolean: sql`::boolean`,
+  "boolean null": sql`::boolean`,
+  timestamptz: sql`::timestamptz`,
+  "timestamptz null": sql`::timestamptz`,
+  date: sql`::date`,
+  "date null": sql`::date`,
+  jsonb: sql`::jsonb`,
+  "jsonb null": sql`::jsonb`,
 };
