@@ -77,14 +77,20 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
       const isTrial = validated(query, request.query)["dryRun"] === true;
       const context = { ...contextOf(request, headers, ports.now()), ...(isTrial && { dryRun: isTrial }) };
       const outcome = await execute(gatherInput(input, layout, request, freshIn(context, fresh)), context);
-      if (isRejection(outcome)) return sendFailure(request, reply, failureOfRejection(outcome));
-      const userId = request.auth?.userId ?? author?.(outcome.answer) ?? null;
-      if (!isTrial) ports.writes.wrote({ userId, workspaceId: context.workspaceId }, outcome.position);
+      const remember = (userId: string | null, position: bigint) => {
+        if (!isTrial) ports.writes.wrote({ userId, workspaceId: context.workspaceId }, position);
+        reply.header("x-event-position", String(position));
+      };
+      if (isRejection(outcome)) {
+        if (outcome.position !== undefined) remember(request.auth?.userId ?? null, outcome.position);
+        return sendFailure(request, reply, failureOfRejection(outcome));
+      }
+      remember(request.auth?.userId ?? author?.(outcome.answer) ?? null, outcome.position);
       if ("decide" in source || hasRevision) reply.header("etag", `"${outcome.revision}"`);
       if (outcome.replayed) reply.header("idempotency-hit", "true");
       const position = String(outcome.position);
       const meta = { position, ...(isTrial && { dryRun: true }) };
-      return reply.code(status).header("x-event-position", position).send(success(outcome.answer, meta));
+      return reply.code(status).send(success(outcome.answer, meta));
     },
   };
 };

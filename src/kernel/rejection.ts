@@ -5,6 +5,8 @@ export type Rejection = {
   code: string;
   message: string;
   details: Readonly<Record<string, unknown>>;
+  /** Of the last event that was written before it came to this, where any was: what was taken, and given back. */
+  position?: bigint;
 };
 
 export type RejectionKind =

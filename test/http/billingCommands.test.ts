@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ledger, movements, newLedger, upTo, whenRecharged } from "../properties/ledger.ts";
+import { type Ledger, newLedger, upTo, whenRecharged } from "../properties/ledger.ts";
 import { type Answer, type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
 import { type Installation, installation } from "../support/everfold.ts";
 
@@ -108,50 +108,6 @@ describe("a refund", () => {
     const { id: foreign } = await debited(other, 10);
     for (const id of [transaction.id, foreign, randomUUID()])
       expect(outcomeOf(await refunded(ledger, id))).toEqual([404, "TRANSACTION_NOT_FOUND"]);
-  });
-});
-
-describe("a transfer", () => {
-  test("moves credits to another workspace of the organization, and both ledgers say so", async () => {
-    const [from, to] = [await newLedger(api, ada, 100), await newLedger(api, ada, 5)];
-    const asked = { toWorkspaceId: to.workspace, amount: 30, description: "For the new team" };
-    const key = { "idempotency-key": randomUUID() };
-    const [first, second] = [await from.ask("transfers", asked, key), await from.ask("transfers", asked, key)];
-    expect(expectStatus(201, first)).toMatchObject({
-      transferId: expect.any(String),
-      transaction: { type: "transfer_out", amount: 30, change: -30, balanceAfter: 70, description: asked.description },
-      ...{ balance: 70, held: 0, available: 70 },
-    });
-    expect([second.body, second.headers.get("idempotency-hit")]).toEqual([first.body, "true"]);
-    expect(movements(await to.lines()).at(-1)).toMatchObject({ type: "transfer_in", amount: 30, balanceAfter: 35 });
-    expect((await to.billing()).creditBalance).toBe(35);
-  });
-
-  test("is another one in each workspace that sends, whatever key names it", async () => {
-    const [one, other] = [await newLedger(api, ada, 100), await newLedger(api, ada, 100)];
-    const to = await newLedger(api, ada);
-    const [asked, key] = [{ toWorkspaceId: to.workspace, amount: 30, description }, { "idempotency-key": "monthly" }];
-    for (const from of [one, other]) expectStatus(201, await from.ask("transfers", asked, key));
-    expect((await to.billing()).creditBalance).toBe(60);
-  });
-
-  test("is refused where there is too little, no other workspace, or none the caller owns", async () => {
-    const [from, to] = [await newLedger(api, ada, 100), await newLedger(api, ada)];
-    const grace = await signedIn(api);
-    const hers = await newLedger(api, grace);
-    const asked = (toWorkspaceId: string, amount = 10) => from.ask("transfers", { toWorkspaceId, amount, description });
-    expect(outcomeOf(await asked(to.workspace, 101))).toEqual([402, "INSUFFICIENT_CREDITS"]);
-    expect(outcomeOf(await asked(from.workspace))).toEqual([422, "SAME_WORKSPACE"]);
-    expect(outcomeOf(await asked(hers.workspace))).toEqual([404, "RESOURCE_NOT_FOUND"]);
-    expect(outcomeOf(await asked(randomUUID()))).toEqual([404, "RESOURCE_NOT_FOUND"]);
-    const members = `/workspaces/${hers.workspace}/members`;
-    const invite = (role: string) => api.post(members, { email: ada.email, role }, { token: grace.accessToken });
-    expectStatus(201, await invite("admin"));
-    expect(outcomeOf(await asked(hers.workspace))).toEqual([403, "FORBIDDEN"]);
-    const role = { role: "owner" };
-    expectStatus(200, await api.put(`${members}/${ada.id}/role`, role, { token: grace.accessToken }));
-    expect(outcomeOf(await asked(hers.workspace))).toEqual([422, "OTHER_ORGANIZATION"]);
-    expect(movements(await from.lines())).toHaveLength(1);
   });
 });
 

@@ -109,6 +109,14 @@ describe("a command over HTTP", () => {
     ]);
   });
 
+  it("that is refused and has written all the same is read by its author, as one that was accepted", async () => {
+    const before = ports.writes.lastOf({ workspaceId });
+    const answer = await greet({ text: "returned" });
+    expect([answer.status, answer.headers.get("x-event-position")]).toEqual([409, "1042"]);
+    expect([before < 1_042n, ports.writes.lastOf({ workspaceId })]).toEqual([true, 1_042n]);
+    expect((await greet({ text: "poor" })).headers.has("x-event-position")).toBe(false);
+  });
+
   it("that is one too many is answered with 429 and when to try again", async () => {
     const answer = await greet({ text: "much" });
     expect([answer.status, answer.headers.get("retry-after"), (await errorOf(answer)).code]).toEqual([

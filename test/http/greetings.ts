@@ -42,6 +42,7 @@ const Greet = operation({
   execute: async (input, context) => {
     asked.push({ input, context });
     if (input.text === "poor") return reject("insufficient", "INSUFFICIENT_CREDITS", "Too poor.", { shortfall: 3 });
+    if (input.text === "returned") return { ...reject("conflict", "RETURNED", "It is back."), position: position + 1n };
     if (input.text === "much") return reject("limited", "OVERLOADED", "Too many commands wait for this already.");
     if (input.text === "bug") throw new Error("the password is hunter2");
     if (input.text === "away") throw new Unavailable("10.0.0.1 does not answer");

@@ -157,6 +157,9 @@ type MayReceive = (
   workspaceId: string,
 ) => Promise<{ organizationId: string | null } | Rejection>;
 
+const transferRefused = (details: { transferId: string; reason: string }): Rejection =>
+  reject("conflict", "TRANSFER_REFUSED", "The other ledger cannot take these credits; they are back.", details);
+
 /** Between two workspaces of one organization, both of which the caller has to own. */
 export const transfer = ({ handler, mayReceive }: { handler: Handler; mayReceive: MayReceive }) =>
   operation({
@@ -181,12 +184,11 @@ export const transfer = ({ handler, mayReceive }: { handler: Handler; mayReceive
       const { parts, ...answer } = sent.answer;
       const under = { workspaceId, organizationId, toWorkspaceId, transferId, parts, amount, description };
       const outcome = await carryOver(handler, under, context);
-      if (isRejection(outcome)) return outcome;
-      if (outcome.kind === "refused")
-        return reject("conflict", "TRANSFER_REFUSED", "The other ledger cannot take these credits; they are back.", {
-          transferId,
-          reason: outcome.reason,
-        });
+      if (isRejection(outcome)) return { position: sent.position, ...outcome };
+      if (outcome.kind === "refused") {
+        const { reason, position } = outcome;
+        return { ...transferRefused({ transferId, reason }), position };
+      }
       // Whoever has passed its end sees it on both sides.
       return { ...sent, answer, position: outcome.position };
     },
