@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AddCredits } from "../../src/commands/credits/grants.ts";
+import { PlaceHold } from "../../src/commands/credits/holds.ts";
 import { OpenLedger } from "../../src/commands/credits/opening.ts";
 import { ConfigureAutoRecharge } from "../../src/commands/credits/recharge.ts";
 import { SendTransfer } from "../../src/commands/credits/transfers.ts";
@@ -67,6 +68,27 @@ test("the ledger of a deleted workspace is closed once, and asks for no recharge
   const history = await Array.fromAsync(side.handler.history(creditLedger, workspaceId));
   expect(history.filter(({ type }) => type === "LedgerClosed")).toHaveLength(1);
   expect((await ledger(workspaceId)).recharge.isEnabled).toBe(false);
+  expect(runner.status().parked).toBe(0);
+});
+
+test("what was held in a deleted workspace is given back at once: nobody can reach its holds any more", async () => {
+  const workspaceId = await newWorkspace(300);
+  const holds = Array.from({ length: 250 }, () => randomUUID());
+  const placing = { workspaceId, amount: 1, description: "Run", timeoutSeconds: 30 * 86_400 };
+  await Promise.all(holds.map((holdId) => side.handler.handle(PlaceHold, { ...placing, holdId }, contextOf())));
+  expect(await ledger(workspaceId)).toMatchObject({ free: 50, held: 250 });
+  await remove(workspaceId);
+  await using runner = reacting(ledgerClosure({ handler: side.handler, now }));
+  await until(async () => (await ledger(workspaceId)).held === 0);
+  expect(await ledger(workspaceId)).toMatchObject({ isClosed: true, free: 300, holds: [] });
+  const history = await Array.fromAsync(side.handler.history(creditLedger, workspaceId));
+  const types = history.map(({ type }) => type);
+  expect(types.slice(types.indexOf("LedgerClosed") + 1)).toEqual(holds.map(() => "HoldReleased"));
+  await side.store.groups.restart("ledger_closure");
+  const another = await newWorkspace(1);
+  await remove(another);
+  await until(async () => (await ledger(another)).isClosed);
+  expect(await Array.fromAsync(side.handler.history(creditLedger, workspaceId))).toHaveLength(history.length);
   expect(runner.status().parked).toBe(0);
 });
 

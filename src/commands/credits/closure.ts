@@ -3,7 +3,7 @@ import { InLedger, ledgerCommand } from "./ledgerCommand.ts";
 
 /**
  * For good, once the workspace is gone: nothing is charged for, spent or received any more. What is under way comes to
- * its end: holds are captured or given back, a recharge that was asked for is settled, a transfer returns.
+ * its end: holds are given back, a recharge that was asked for is settled, a transfer returns.
  */
 export const CloseLedger = ledgerCommand({
   name: "CloseLedger",
