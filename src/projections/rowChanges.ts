@@ -34,28 +34,46 @@ type Either = { kind: "either"; absent: Inserted; present: Updated };
 
 /** Changes made one after the other, as the few that have the same effect. Throws where one by one would fail. */
 export const foldChanges = (changes: Iterable<RowChange>): TableChanges[] => {
-  const tables = new Map<Table, Map<string, Pending>>();
+  const tables = new Map<Table, ChangedRows>();
   for (const change of changes) {
     let rows = tables.get(change.table);
     if (!rows) {
-      rows = new Map();
+      rows = { all: [], byKey: new Map() };
       tables.set(change.table, rows);
     }
-    const id = keyOf(change);
-    const before = rows.get(id);
-    const after = afterwards(before, change);
-    if (after !== before) rows.set(id, after);
+    const row = rowOf(rows, change);
+    row.pending = afterwards(row.pending, change);
   }
-  return [...tables].map(([table, rows]) => summary(table, rows.values()));
+  return [...tables].map(([table, { all }]) => summary(table, all));
 };
 
-/** Text in Postgres has no NUL, so no two keys look the same. */
-const keyOf = (change: RowChange): string => {
+type FoldedRow = { pending: Pending | undefined };
+/** By the first column of their key, then by the next: a key as one text would have to be put together each time. */
+type ByKey = Map<string, ByKey | FoldedRow>;
+type ChangedRows = { all: FoldedRow[]; byKey: ByKey };
+
+const rowOf = ({ all, byKey }: ChangedRows, change: RowChange): FoldedRow => {
   const values = change.kind === "insert" ? change.row : change.key;
-  let key = "";
-  for (const column of change.table.key) key += `${values[column]}\0`;
-  return key;
+  const { key } = change.table;
+  let level = byKey;
+  for (let column = 0; ; column += 1) {
+    const value = keyValue(values[key[column] ?? ""]);
+    const found = level.get(value);
+    if (found && !(found instanceof Map)) return found;
+    if (column === key.length - 1) {
+      const row: FoldedRow = { pending: undefined };
+      level.set(value, row);
+      all.push(row);
+      return row;
+    }
+    const next: ByKey = found ?? new Map();
+    if (!found) level.set(value, next);
+    level = next;
+  }
 };
+
+/** A number may come as either kind of number. */
+const keyValue = (value: unknown): string => (typeof value === "string" ? value : String(value));
 
 const afterwards = (before: Pending | undefined, change: RowChange): Pending => {
   if (change.kind === "remove") return { kind: "removed", key: change.key };
@@ -134,12 +152,13 @@ const sum = (value: unknown, amount: number): number | bigint => {
   return Number.isSafeInteger(total) ? total : BigInt(value as number | bigint) + BigInt(amount);
 };
 
-const summary = (table: Table, rows: Iterable<Pending>): TableChanges => {
+const summary = (table: Table, rows: readonly FoldedRow[]): TableChanges => {
   const removals: Values[] = [];
   const inserts: Values[] = [];
   const updated: Updated[] = [];
   const either: Either[] = [];
-  for (const pending of rows) {
+  for (const { pending } of rows) {
+    if (pending === undefined) continue;
     if (pending.kind === "removed") removals.push(pending.key);
     else if (pending.kind === "either") either.push(pending);
     else if (pending.kind === "updated") updated.push(pending);
