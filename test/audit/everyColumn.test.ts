@@ -5,14 +5,14 @@ import { query } from "../../src/platform/postgres.ts";
 import { identifier, type Sql, sql } from "../../src/platform/sql.ts";
 import { billing } from "../../src/projections/billing.ts";
 import { workspaceId } from "../domain/ledgerStory.ts";
-import { requests, storyOf } from "../projections/ledger/stories.ts";
+import { endless, storyOf } from "../projections/ledger/stories.ts";
 import { writtenLedgers } from "../projections/ledger/written.ts";
 import { read, stored } from "./storedStories.ts";
 
 const stack = new AsyncDisposableStack();
 let database: Awaited<ReturnType<typeof writtenLedgers>>;
 /** Everything that can happen in a ledger has, so that no table is empty. */
-const { history } = storyOf(fc.sample(requests, { seed: 7, numRuns: 12 }).flat());
+const { history } = storyOf(fc.sample(endless, { seed: 7, numRuns: 12 }).flat());
 beforeAll(async () => {
   database = await writtenLedgers(stack);
   await database.write(history);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { ConfigureBalanceAlert } from "../../../src/commands/credits/alerts.ts";
 import { RemoveBudget, SetBudget } from "../../../src/commands/credits/budgets.ts";
+import { CloseLedger } from "../../../src/commands/credits/closure.ts";
 import { SetCreditLimit } from "../../../src/commands/credits/creditLimit.ts";
 import { DebitCredits } from "../../../src/commands/credits/debits.ts";
 import { AddCredits, AdjustCredits } from "../../../src/commands/credits/grants.ts";
@@ -59,12 +60,20 @@ const request = fc.oneof(
 );
 type Request = typeof request extends fc.Arbitrary<infer T> ? T : never;
 
+const anything = fc.record({ wait: fc.constantFrom(0, 0, 1, 30, 700, 3_000), asked: request });
+
 /** What people, workers and the payment provider ask for, with time between. Much is refused, which is as well. */
-export const requests = fc.array(fc.record({ wait: fc.constantFrom(0, 0, 1, 30, 700, 3_000), asked: request }), {
-  minLength: 1,
-  maxLength: 50,
-  size: "max",
-});
+export const endless = fc.array(anything, { minLength: 1, maxLength: 50, size: "max" });
+type Asked = typeof endless extends fc.Arbitrary<infer T> ? T : never;
+
+const end = { wait: 0 as const, asked: { does: "close" as const } };
+
+/** The same, of ledgers of which one in three is closed on the way: then little is taken any more. */
+export const requests = fc
+  .tuple(endless, fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat(50) }))
+  .map(([asked, closedAt]): (Asked[number] | typeof end)[] =>
+    closedAt === null ? asked : asked.toSpliced(closedAt % (asked.length + 1), 0, end),
+  );
 
 export type Story = {
   history: Recorded<LedgerEvent>[];
@@ -74,7 +83,7 @@ export type Story = {
 };
 
 /** The ledger after all these requests, and everything that happened in it. */
-export const storyOf = (asked: typeof requests extends fc.Arbitrary<infer T> ? T : never): Story => {
+export const storyOf = (asked: readonly (Asked[number] | typeof end)[]): Story => {
   const story = ledgerStory("pro");
   story.buys(200, {}, later(0));
   let passed = 0;
@@ -91,9 +100,10 @@ type Told = ReturnType<typeof ledgerStory>;
 const pick = <T>(from: readonly T[], index: number): T | undefined => from[index % Math.max(1, from.length)];
 const words = { description: "Words" };
 
-const perform = (story: Told, asked: Request, told: Partial<Facts>, passed: number): void => {
+const perform = (story: Told, asked: Request | typeof end.asked, told: Partial<Facts>, passed: number): void => {
   const { ask } = story;
-  if (asked.does === "buy") {
+  if (asked.does === "close") ask(CloseLedger, {}, told);
+  else if (asked.does === "buy") {
     const at = (wait: number | undefined) => (wait === undefined ? undefined : later(passed + wait).now);
     const effectiveAt = at(asked.waits);
     const expiresAt = at(asked.lasts === undefined ? undefined : asked.lasts + (asked.waits ?? 0));
