@@ -13,8 +13,9 @@ export const draining = (server: FastifyInstance) => {
     socket.once("close", () => open.delete(socket));
   });
   // Closing ends the connections that are idle then; the others are kept alive by their last answer.
-  server.addHook("onResponse", async () => {
+  server.addHook("onResponse", (_request, _reply, done) => {
     if (isDraining) setImmediate(() => server.server.closeIdleConnections());
+    done();
   });
 
   return {

@@ -20,7 +20,7 @@ export const decodableUrl = ({ url = "/" }: { url?: string | undefined }): strin
 /** Refuses what no route could serve: before the body is read, but after the limits have counted it. */
 export const guard = (server: FastifyInstance): void => {
   const methodsAt = knownRoutes(server);
-  server.addHook("onRequest", async (request, reply) => {
+  server.addHook("onRequest", (request, reply, done) => {
     const { is404, url, originalUrl, headers } = request;
     if (originalUrl.length > URL_LENGTH_MAX)
       throw new Refused({ status: 414, code: "URL_TOO_LONG", message: "The URL is too long.", details: {} });
@@ -31,7 +31,7 @@ export const guard = (server: FastifyInstance): void => {
     const version = headers["accept-version"];
     if (version !== undefined && !/^(v?1(\.[\dx*]+){0,2}|\*)$/.test(String(version)))
       throw new Refused({ ...unsupported, status: 406, details: supported });
-    if (!is404) return;
+    if (!is404) return done();
     const allowed = methodsAt(pathOf(request));
     if (allowed.length === 0) throw notFound(request);
     reply.header("allow", allowed.join(", "));

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { invalid, malformedJson, Refused, unknownFields } from "./errors.ts";
 import { enter } from "./stage.ts";
 
@@ -7,24 +7,25 @@ const DEPTH_MAX = 32;
 /** Names that reach an object's prototype when something careless copies them. */
 const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
+/** Written out, which is the only way JSON has for it. An even number of backslashes before it stand for themselves. */
+const nul = /(?<!\\)(?:\\\\)*\\u0000/;
+
 /** JSON and nothing else; an empty body counts as none. Postgres cannot hold NUL, so none gets in. */
 export const acceptJsonBodies = (server: FastifyInstance): void => {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser<string>(
-    "application/json",
-    { parseAs: "string" },
-    async (request: FastifyRequest, text: string) => {
-      enter("bodyParser", request);
-      return text === "" ? undefined : parseJson(text);
-    },
-  );
+  server.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, text, done) => {
+    enter("bodyParser", request);
+    done(null, text === "" ? undefined : parseJson(text));
+  });
 };
 
 const parseJson = (text: string): unknown => {
   const value = parsed(text);
   // To the framework null is no body at all.
   if (value === null) throw invalid([{ path: "", message: "Must be an object" }]);
-  check(value);
+  check(value, 0);
+  if (text.includes("\\u0000") && nul.test(text))
+    throw invalid([{ path: "", message: "NUL characters are not allowed" }]);
   return value;
 };
 
@@ -37,26 +38,11 @@ const parsed = (text: string): unknown => {
   }
 };
 
-/** Level by level rather than by recursion, which a deep enough body would overflow. */
-const check = (value: unknown): void => {
-  let level = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > DEPTH_MAX) throw invalid([{ path: "", message: `Nested deeper than ${DEPTH_MAX} levels` }]);
-    level = level.flatMap(inside);
-  }
-};
-
-const inside = (value: unknown): unknown[] => {
-  if (typeof value === "string") checkText(value);
-  if (typeof value !== "object" || value === null) return [];
-  if (Array.isArray(value)) return value;
-  for (const key of Object.keys(value)) {
-    checkText(key);
-    if (forbiddenKeys.has(key)) throw invalid(unknownFields([key]));
-  }
-  return Object.values(value);
-};
-
-const checkText = (text: string): void => {
-  if (text.includes("\0")) throw invalid([{ path: "", message: "NUL characters are not allowed" }]);
+/** By recursion, which ends where nothing deeper is let in. */
+const check = (value: unknown, depth: number): void => {
+  if (depth > DEPTH_MAX) throw invalid([{ path: "", message: `Nested deeper than ${DEPTH_MAX} levels` }]);
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value))
+    for (const key of Object.keys(value)) if (forbiddenKeys.has(key)) throw invalid(unknownFields([key]));
+  for (const inner of Object.values(value)) check(inner, depth + 1);
 };

@@ -26,7 +26,7 @@ export const bindQuery = <A>(ports: Ports, path: string, read: Described<A>, loa
     const found = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, asked));
     if (found === null) return sendFailure(request, reply, resourceNotFound);
     if (found.revision !== undefined) reply.header("etag", `"${found.revision}"`);
-    return reply.send(success(found));
+    return success(found);
   });
 };
 
@@ -45,7 +45,7 @@ export const bindList = <A>(
     const given = Object(asked.query);
     const part = { ...asked, query: { ...given, ...partOf(given) } };
     const found = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, part));
-    return reply.send(success(found.rows, metaOf(given, query, found)));
+    return success(found.rows, metaOf(given, query, found));
   });
 };
 
@@ -58,7 +58,7 @@ export const bindStream = <A>(path: string, read: Described<A>, lines: (asked: A
 };
 
 type ReadShape = { status: number; answer: z.ZodType; example: unknown; contentType?: string };
-type Answering = (request: FastifyRequest, reply: FastifyReply, asked: Asked) => Promise<FastifyReply>;
+type Answering = (request: FastifyRequest, reply: FastifyReply, asked: Asked) => Promise<unknown>;
 
 const bindRead = (path: string, read: Described<unknown>, shape: ReadShape, answering: Answering): Binding => {
   const { name, permission } = read;

@@ -34,7 +34,7 @@ export const register = (server: FastifyInstance, ports: Ports, binding: Binding
     config: { action: name, resource: permission.split(":")[0] ?? permission, limit },
     schema: isAlias ? { hide: true } : describeRoute(route, isPublic),
     ...(isCompressed ? {} : { compress: false }),
-    preValidation: [auth(ports, isPublic), tenantContext(route), rbac(ports, permission)],
+    preValidation: admission(ports, route, isPublic),
     handler: (request, reply) => {
       enter("handler", request);
       return handle(request, reply);
@@ -42,31 +42,22 @@ export const register = (server: FastifyInstance, ports: Ports, binding: Binding
   });
 };
 
-const auth = (ports: Ports, isPublic: boolean): preValidationAsyncHookHandler => {
+/** In this order: who asks, in which workspace, and whether they may. */
+const admission = (ports: Ports, { params, permission }: Route, isPublic: boolean): preValidationAsyncHookHandler => {
   const callerOf = authenticate(ports);
   return async (request) => {
     enter("auth", request);
     if (!isPublic) request.auth = await callerOf(request);
-  };
-};
-
-/** The ids in the path are checked before anything is asked about them. */
-const tenantContext =
-  ({ params }: Route): preValidationAsyncHookHandler =>
-  async (request) => {
     enter("tenantContext", request);
+    // The ids in the path are checked before anything is asked about them.
     const named: Readonly<Record<string, unknown>> = validated(params, request.params);
     if (typeof named["workspaceId"] === "string") request.told.workspaceId = named["workspaceId"];
-  };
-
-const rbac =
-  ({ access }: Ports, permission: string): preValidationAsyncHookHandler =>
-  async (request) => {
     enter("rbac", request);
     if (request.auth === null) return;
-    const outcome = await access.check(permission, request.auth, request.told.workspaceId ?? null);
+    const outcome = await ports.access.check(permission, request.auth, request.told.workspaceId ?? null);
     if (isRejection(outcome)) throw refused(outcome);
     request.access = outcome;
     request.told.tier = outcome.tier;
     request.told.role = outcome.role;
   };
+};

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Log } from "../platform/log.ts";
 import { enter } from "./stage.ts";
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -12,12 +13,15 @@ export const requestIdOf = (given: string | readonly string[] | undefined): stri
 const CLIENT_GONE = 499;
 
 /** FND-09, LOG-01: one line a request, written when the last byte is out or the client has gone. */
-export const logRequests = (server: FastifyInstance): void => {
-  server.addHook("onRequest", async (request, reply) => {
+export const logRequests = (server: FastifyInstance, log: Log): void => {
+  const isWritten = log.isLevelEnabled("info");
+  server.addHook("onRequest", (request, reply, done) => {
+    request.told = {};
     enter("requestId", request);
     reply.header("x-request-id", request.id);
     enter("requestLogger", request);
-    reply.raw.once("close", () => logLine(request, reply));
+    if (isWritten) reply.raw.once("close", () => logLine(request, reply));
+    done();
   });
 };
 

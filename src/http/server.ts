@@ -2,8 +2,9 @@ import compress from "@fastify/compress";
 import cors from "@fastify/cors";
 import rateLimit from "@fastify/rate-limit";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
-import { serializerCompiler } from "fastify-type-provider-zod";
+import type { z } from "zod";
 import type { Log } from "../platform/log.ts";
+import { answerJson } from "./answerJson.ts";
 import { type App, createApp } from "./binder.ts";
 import { answerClientErrors } from "./clientError.ts";
 import { documentationRoutes } from "./docs.ts";
@@ -60,7 +61,7 @@ export const createServer = async (options: {
   const { isDraining, close } = draining(server);
 
   documentRoutes(server, routes);
-  await pipeline(server, settings);
+  await pipeline(server, settings, log);
   systemRoutes(server, ports, routes, { dependencies, ...keys, isDraining });
   features(createApp(server, ports, routes));
   await documentationRoutes(server);
@@ -93,7 +94,7 @@ const bareServer = (settings: HttpSettings, log: Log): FastifyInstance => {
   server.server.on("checkExpectation", (request, response) => server.server.emit("request", request, response));
   // Input is validated where it is put together (input.ts): schemas here describe, and let fields out.
   server.setValidatorCompiler(() => (value) => ({ value }));
-  server.setSerializerCompiler(serializerCompiler);
+  server.setSerializerCompiler<z.core.$ZodType>(({ schema }) => answerJson(schema));
   server.setErrorHandler(errorHandler);
   server.decorateRequest("auth", null);
   server.decorateRequest("access", null);
@@ -102,14 +103,12 @@ const bareServer = (settings: HttpSettings, log: Log): FastifyInstance => {
   return server;
 };
 
-const pipeline = async (server: FastifyInstance, settings: HttpSettings): Promise<void> => {
-  server.addHook("onRequest", async (request) => {
-    request.told = {};
-  });
-  logRequests(server);
-  server.addHook("onRequest", async (request, reply) => {
+const pipeline = async (server: FastifyInstance, settings: HttpSettings, log: Log): Promise<void> => {
+  logRequests(server, log);
+  server.addHook("onRequest", (request, reply, done) => {
     reply.headers(protectingHeaders);
     enter("helmet", request);
+    done();
   });
   await server.register(cors, {
     origin: [...settings.CORS_ORIGIN],
@@ -119,7 +118,10 @@ const pipeline = async (server: FastifyInstance, settings: HttpSettings): Promis
     maxAge: 600,
     strictPreflight: false,
   });
-  server.addHook("onRequest", async (request) => enter("cors", request));
+  server.addHook("onRequest", (request, _, done) => {
+    enter("cors", request);
+    done();
+  });
   await limitRates(server, settings);
   guard(server);
   await server.register(compress, {
@@ -142,8 +144,10 @@ const limitRates = async (server: FastifyInstance, settings: HttpSettings): Prom
     auth: limitOf(settings.RATE_LIMIT_AUTH_MAX),
     none: undefined,
   };
-  server.addHook("onRequest", async (request, reply) => {
+  server.addHook("onRequest", (request, reply, done) => {
     enter("rateLimiter", request);
-    await limits[request.routeOptions.config.limit ?? "general"]?.call(server, request, reply);
+    const limit = limits[request.routeOptions.config.limit ?? "general"];
+    if (limit === undefined) done();
+    else limit.call(server, request, reply).then(() => done(), done);
   });
 };
