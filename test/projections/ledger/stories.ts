@@ -66,14 +66,16 @@ const anything = fc.record({ wait: fc.constantFrom(0, 0, 1, 30, 700, 3_000), ask
 export const endless = fc.array(anything, { minLength: 1, maxLength: 50, size: "max" });
 type Asked = typeof endless extends fc.Arbitrary<infer T> ? T : never;
 
-const end = { wait: 0 as const, asked: { does: "close" as const } };
+const end = { wait: 0, asked: { does: "close" as const } };
 
 /** The same, of ledgers of which one in three is closed on the way: then little is taken any more. */
 export const requests = fc
   .tuple(endless, fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat(50) }))
-  .map(([asked, closedAt]): (Asked[number] | typeof end)[] =>
-    closedAt === null ? asked : asked.toSpliced(closedAt % (asked.length + 1), 0, end),
-  );
+  .map(([asked, closedAt]): readonly (Asked[number] | typeof end)[] => {
+    if (closedAt === null) return asked;
+    const at = closedAt % (asked.length + 1);
+    return [...asked.slice(0, at), end, ...asked.slice(at)];
+  });
 
 export type Story = {
   history: Recorded<LedgerEvent>[];
