@@ -10,6 +10,7 @@ import { derivedId, idAt } from "../kernel/ids.ts";
 import { isRejection, type Rejection, reject } from "../kernel/rejection.ts";
 import type { CommandContext } from "./commandContext.ts";
 import type { CarriedOut } from "./commandMemory.ts";
+import { jsonBytes } from "./jsonBytes.ts";
 
 /** A command as it waits in its lane. */
 export type Job = {
@@ -122,7 +123,7 @@ export const evolved = (on: Command["on"], state: unknown, type: string, data: D
 
 /** Base64 makes ciphertexts a third longer, and any field may be one. */
 const storedBytes = (data: Draft["data"], { userAgent }: CommandContext): number =>
-  metadataBytes + Math.ceil((Buffer.byteLength(JSON.stringify(data)) + (userAgent?.length ?? 0)) * encodedRatio);
+  metadataBytes + Math.ceil((jsonBytes(data) + (userAgent?.length ?? 0)) * encodedRatio);
 const metadataBytes = 850;
 const encodedRatio = 1.4;
 

@@ -83,38 +83,45 @@ export const commandHandler = (options: Options): Running => {
   const jobOf = (command: Command, input: Job["input"], context: CommandContext, deliveryId: string): Job => ({
     command,
     input,
-    inputHash: hashInput(canonical([command.name, context.preparedFrom ?? input])),
+    inputHash: hashInput(`${command.name}\n${canonical(context.preparedFrom ?? input)}`),
     context,
     deliveryId,
   });
   const journal = <D extends EventDefs, S>({ category, events, ledger }: Aggregate<D, S>, id: string) =>
     journalOf({ store, codec, events, stream: `${category}-${id}`, isLedger: ledger !== undefined });
 
-  const handleAll: Handler["handleAll"] = async <I extends z.ZodObject, D extends EventDefs, S, A>(
-    command: Command<I, D, S, A>,
-    items: readonly { input: z.output<I>; context: CommandContext }[],
-    { atomic }: { atomic: boolean },
-  ) => {
-    const [first] = items;
-    if (!first) return [];
-    const id = command.stream(first.input);
-    const erased = command as unknown as Command;
-    const deliveryId = randomUUID();
-    const jobs = items.map(({ input, context }) => {
-      if (command.stream(input) !== id) throw new Error(`a group of ${command.name} is for one stream`);
-      return jobOf(erased, input, context, deliveryId);
-    });
-    // A lane knows no types; what it answers with is what this command's own `answer` gave.
-    return (await lanes.of(erased.on, id).submit(unitsOf(jobs, atomic))) as (Accepted<A> | Rejection)[];
-  };
+  /** A lane knows no types; what it answers with is what the command's own `answer` gave. */
+  const carryOut = <A>(command: Command, id: string, units: readonly Unit[]) =>
+    lanes.of(command.on, id).submit(units) as Promise<(Accepted<A> | Rejection)[]>;
 
   return {
-    async handle(command, input, context) {
-      const [outcome] = await handleAll(command, [{ input, context }], { atomic: false });
+    async handle<I extends z.ZodObject, D extends EventDefs, S, A>(
+      command: Command<I, D, S, A>,
+      input: z.output<I>,
+      context: CommandContext,
+    ) {
+      const erased = command as unknown as Command;
+      const job = jobOf(erased, input, context, randomUUID());
+      const [outcome] = await carryOut<A>(erased, command.stream(input), unitsOf([job], false));
       if (!outcome) throw new Error("a command has an outcome");
       return outcome;
     },
-    handleAll,
+    async handleAll<I extends z.ZodObject, D extends EventDefs, S, A>(
+      command: Command<I, D, S, A>,
+      items: readonly { input: z.output<I>; context: CommandContext }[],
+      { atomic }: { atomic: boolean },
+    ) {
+      const [first] = items;
+      if (!first) return [];
+      const id = command.stream(first.input);
+      const erased = command as unknown as Command;
+      const deliveryId = randomUUID();
+      const jobs = items.map(({ input, context }) => {
+        if (command.stream(input) !== id) throw new Error(`a group of ${command.name} is for one stream`);
+        return jobOf(erased, input, context, deliveryId);
+      });
+      return carryOut<A>(erased, id, unitsOf(jobs, atomic));
+    },
     async stateOf<D extends EventDefs, S>(aggregate: Aggregate<D, S>, id: string) {
       const { state, revision, position } = await lanes.standing(aggregate as unknown as Aggregate, id);
       return { state: state as S, revision, position };
