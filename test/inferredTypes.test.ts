@@ -10,7 +10,7 @@ const textOf = (path: string) => readFile(new URL(`../${path}`, import.meta.url)
 test("FND-21: what a command is asked and answers has the types of its schemas", () => {
   expectTypeOf<Parameters<typeof DebitCredits.decide>[0]>().toEqualTypeOf<z.output<typeof DebitCredits.input>>();
   expectTypeOf<ReturnType<typeof AddCredits.answer>>().toExtend<z.output<typeof AddCredits.output>>();
-  expectTypeOf<ReturnType<typeof AddCredits.answer>["transaction"]>().toExtend<z.output<typeof Transaction>>();
+  expectTypeOf<ReturnType<typeof DebitCredits.answer>["transaction"]>().toExtend<z.output<typeof Transaction>>();
 });
 
 test("FND-21: the type check covers the tests as well and is part of what every change must pass", async () => {

@@ -35,7 +35,10 @@ describe("credits", () => {
     const ledger = await newLedger(api, ada);
     const waiting = { amount: 50, description: "Next month", effectiveAt: tomorrow() };
     const answer = expectStatus(201, await ledger.ask("credits", waiting));
-    expect(answer).toMatchObject({ transaction: { amount: 50, change: 0, balanceAfter: 0 }, available: 0 });
+    expect(answer).toEqual({ transaction: null, lot: 1, balance: 0, held: 0, available: 0 });
+    const [lot] = await ledger.see("/lots");
+    expect(lot).toMatchObject({ lot: answer.lot, status: "waiting", remaining: 50, description: "Next month" });
+    expect(await ledger.allTransactions()).toEqual([]);
     expect(outcomeOf(await ledger.ask("debits", { amount: 1, description }))).toEqual([402, "INSUFFICIENT_CREDITS"]);
   });
 

@@ -19,7 +19,7 @@ export const transaction =
   (entry: string, { type, sign, amount, description }: Line, asked: Asked, more: object = {}) =>
   (entries: readonly Entry[]) => ({
     transaction: {
-      ...{ type, amount, change: sign === 0 ? 0 : sign * amount, description, createdAt: asked.now },
+      ...{ type, amount, change: sign * amount, description, createdAt: asked.now },
       balanceAfter: entries.find((each) => each.type === entry)?.after.posted,
       ...{ referenceId: null, category: null, ...more },
     },

@@ -95,8 +95,11 @@ const accounts: Pick<Rules, "OpenLedger" | "AdvanceLedger" | "SetCreditLimit" | 
     const refused = grant(ledger, entry, kind, amount, terms, asked.now);
     if (refused) return refused;
     const waits = terms.effectiveAt !== undefined && terms.effectiveAt > asked.now;
+    const lot = ledger.lotCount;
+    if (waits) return done((entries) => ({ transaction: null, lot, ...left(entries) }));
     const type = kind === "purchased" ? "purchase" : "grant";
-    return done(transaction(entry, { type, sign: waits ? 0 : 1, amount, description }, asked, { referenceId }));
+    const said = transaction(entry, { type, sign: 1, amount, description }, asked, { referenceId });
+    return done((entries) => ({ ...said(entries), lot }));
   },
   AdjustCredits(ledger, { amount, reason, referenceId = null }, asked) {
     const line = { type: "adjustment", description: reason, amount: Math.abs(amount), sign: Math.sign(amount) };

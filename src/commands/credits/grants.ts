@@ -4,8 +4,8 @@ import type { OpenCreditLedger } from "../../domain/credits/creditLedger.ts";
 import { Priority, priorityDefault } from "../../domain/credits/lots.ts";
 import { isRejection, reject } from "../../kernel/rejection.ts";
 import { drawing } from "./funds.ts";
-import { asked, InLedger, ledgerCommand, tooMuch } from "./ledgerCommand.ts";
-import { TransactionWritten, transactionWritten } from "./transaction.ts";
+import { asked, InLedger, Left, ledgerCommand, left, tooMuch } from "./ledgerCommand.ts";
+import { Transaction, TransactionWritten, transactionWritten } from "./transaction.ts";
 
 /** So many lots can have something left in them at a time. */
 export const lotsMax = 1_000;
@@ -38,10 +38,19 @@ const lotOf = (ledger: OpenCreditLedger, amount: number, terms: LotTerms, now: s
 /** Instants are compared as text, so all of them are written alike. */
 const canonicalInstant = (instant: string): string => new Date(instant).toISOString();
 
+/**
+ * Credits that wait for their time are owned by nobody yet, so that there is no transaction before they begin: they are
+ * found as the lot they are.
+ */
+const CreditsAdded = Left.extend({
+  transaction: Transaction.nullable().describe("Null while the credits wait: it is written when they take effect"),
+  lot: z.int().positive().describe("Their number among the lots of this ledger"),
+});
+
 /** BILL-02. Purchased credits unless told; promotional ones are spent before them. */
 export const AddCredits = ledgerCommand({
   name: "AddCredits",
-  permission: "billing:admin",
+  permission: "credits:grant",
   input: InLedger.extend({
     amount: Credits,
     description: Description,
@@ -49,7 +58,7 @@ export const AddCredits = ledgerCommand({
     kind: z.enum(["purchased", "promotional"]).optional(),
     ...LotTerms,
   }),
-  output: TransactionWritten,
+  output: CreditsAdded,
   decide: ({ amount, description, referenceId = null, kind, ...terms }, ledger, { now }) => {
     const lot = lotOf(ledger, amount, terms, now);
     if (isRejection(lot)) return lot;
@@ -58,15 +67,17 @@ export const AddCredits = ledgerCommand({
   },
   answer: ({ events }) => {
     const event = asked(events, "CreditsPurchased", "CreditsGranted");
+    const { lot, effectiveAt } = event.data;
+    if (effectiveAt !== null) return { transaction: null, lot, ...left(events) };
     const type = event.type === "CreditsPurchased" ? "purchase" : "grant";
-    return transactionWritten(events, event, type, event.data.effectiveAt === null ? 1 : 0);
+    return { ...transactionWritten(events, event, type, 1), lot };
   },
 });
 
 /** A correction by hand, upwards as a lot of its own or downwards from the lots there are. */
 export const AdjustCredits = ledgerCommand({
   name: "AdjustCredits",
-  permission: "billing:admin",
+  permission: "credits:grant",
   input: InLedger.extend({
     amount: z.int().refine((amount) => amount !== 0, "must not be zero"),
     reason: Description,

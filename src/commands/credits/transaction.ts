@@ -23,12 +23,12 @@ export const TransactionWritten = Left.extend({ transaction: Transaction });
 
 type Moved = Extract<Recorded<LedgerEvent>, { data: { amount: number; description: string } }>;
 
-/** `sign` says which way the event moved the balance: 0 for a lot whose time has yet to come. */
+/** `sign` says which way the event moved the balance. */
 export const transactionWritten = (
   events: readonly Recorded<LedgerEvent>[],
   { id, data, metadata }: Moved,
   type: TransactionType,
-  sign: 1 | 0 | -1,
+  sign: 1 | -1,
 ): z.output<typeof TransactionWritten> => ({
   transaction: {
     id,

@@ -10,7 +10,7 @@ export const creditRoutes = (app: App): void => {
     example: {
       params: inWorkspace,
       body: { amount: 1_000, description: purchase.description },
-      data: { transaction: purchase, ...left(1_000) },
+      data: { transaction: purchase, lot: 1, ...left(1_000) },
     },
   });
   const goodwill = {
