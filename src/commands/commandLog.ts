@@ -2,7 +2,7 @@ import type { CarriedOut, CommandMemory, Snapshot } from "./commandMemory.ts";
 import { handOverOf } from "./handOver.ts";
 import { type HeldTotal, heldCommands } from "./heldCommands.ts";
 import type { Limits, Warn } from "./limits.ts";
-import { lookUpsIn } from "./lookUps.ts";
+import { type LookUps, lookUpsIn } from "./lookUps.ts";
 
 /**
  * From this part of what all lanes may hold on, ledgers hand over so many times as often. Not before: a ledger that has
@@ -68,40 +68,45 @@ type Options = {
   warn: Warn;
 };
 
+type Older = { upTo: string; lookUps: LookUps };
+
 /** The newest here, the older ones in the memory: a ledger's commands are known for its whole life at flat cost. */
 export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: Options): CommandLog => {
   const { snapshotEvery, heldCommandsMax, heldByLedgerMax } = limits;
   const held = heldCommands(total);
   const handOver = handOverOf({ ledger, foldVersion, memory, held, warn });
-  let isBegun = false;
-  /** The command up to which the memory has all of them, and alone. */
-  let forgottenUpTo: string | undefined;
+  /** Those that are not held, where there are any: all up to this command, which the memory has. */
+  let older: Older | undefined;
   /** Of the newest snapshot. */
   let snapshotAt = -1n;
 
-  const lookUps = lookUpsIn({
-    isHere: (commandId) => isBegun && (forgottenUpTo === undefined || held.get(commandId) !== undefined),
-    canAsk: () => forgottenUpTo !== undefined,
-    ask: async (commandIds) =>
-      forgottenUpTo === undefined ? undefined : memory.recall(ledger, forgottenUpTo, commandIds),
-  });
+  const olderUpTo = (commandId: string): Older => {
+    const ofThese: Older = {
+      upTo: commandId,
+      lookUps: lookUpsIn({
+        isHeld: (id) => held.get(id) !== undefined,
+        ask: (ids) => memory.recall(ledger, ofThese.upTo, ids),
+      }),
+    };
+    return ofThese;
+  };
 
+  /** What was looked up before tells nothing from here on. */
   const beginAfter = (snapshot: Snapshot | undefined) => {
     held.clear();
-    isBegun = true;
-    forgottenUpTo = snapshot?.lastCommandId;
+    older = snapshot && olderUpTo(snapshot.lastCommandId);
     snapshotAt = snapshot?.revision ?? -1n;
-    handOver.restart(forgottenUpTo);
-    lookUps.restart();
+    handOver.restart(snapshot?.lastCommandId);
     return snapshot;
   };
 
-  /** Those that wait and were looked up before would have left here, and not been found there. */
+  /** Commands that wait and were looked up before may be among those that leave. */
   const forgetKept = () => {
     for (const { snapshot, commands } of handOver.done()) {
       held.drop(commands);
-      lookUps.left(commands);
-      forgottenUpTo = snapshot.lastCommandId;
+      older ??= olderUpTo(snapshot.lastCommandId);
+      older.upTo = snapshot.lastCommandId;
+      older.lookUps.left(commands);
     }
   };
 
@@ -109,7 +114,7 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
     revision - snapshotAt >= snapshotEvery / (total.commands > heldCommandsMax * shortFrom ? hurry : 1);
 
   return {
-    known: (commandId) => held.get(commandId) ?? lookUps.found(commandId),
+    known: (commandId) => held.get(commandId) ?? older?.lookUps.found(commandId),
     add: held.add,
     // With the next command a broken one begins anew.
     isFull() {
@@ -122,13 +127,13 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
       await memory.forget(ledger);
       beginAfter(undefined);
     },
-    expect: lookUps.begin,
-    recall(commandIds) {
+    expect: (commandIds) => older?.lookUps.begin(commandIds),
+    async recall(commandIds) {
       forgetKept();
-      return lookUps.answered(commandIds);
+      return older === undefined || older.lookUps.answered(commandIds);
     },
-    isRecalled: lookUps.isAnswered,
-    decided: lookUps.end,
+    isRecalled: (commandIds) => older === undefined || older.lookUps.isAnswered(commandIds),
+    decided: (commandIds) => older?.lookUps.end(commandIds),
     keep({ state, revision, position, chain }, lastCommandId) {
       forgetKept();
       if (!isDue(revision)) return;

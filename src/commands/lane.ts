@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "../kernel/decider.ts";
 import { reject } from "../kernel/rejection.ts";
 import { decideBatch, type Standing, type Unit } from "./batch.ts";
@@ -9,6 +8,7 @@ import type { Limits } from "./limits.ts";
 import { carriedOut, type Outcome, outcomeOf } from "./outcome.ts";
 import { type Party, partyOf } from "./party.ts";
 import { answersAgain, type Repetition, runsOf } from "./repetition.ts";
+import { type RightOfWay, type Turns, turnsOf, type Word } from "./turns.ts";
 
 export type Lane = {
   /** One outcome for each, in their order, which is the one they are carried out in. */
@@ -19,8 +19,8 @@ export type Lane = {
   reached(revision: bigint): void;
   /** What is in memory may be old: it is read again before it is used. */
   doubt(): void;
-  /** Somebody else, who keeps being overtaken here, wants to write: what comes next waits for a moment. */
-  letOthersGo(): void;
+  /** Another process has said something about whose turn it is to write here. */
+  heard(word: Word): void;
   isIdle(): boolean;
   /** It is let go: what it holds does not count any more. */
   release(): void;
@@ -29,22 +29,23 @@ export type Lane = {
 /** Its commands are those of the party from `from` on. */
 type Waiting = Unit & { party: Party; from: number };
 type Watcher = { isCurrent: boolean; resolve(standing: Standing): void; reject(error: unknown): void };
-type Options = Omit<Site, "folded" | "waiting"> & { on: Command["on"]; id: string; onIdle(): void };
+type Options = Omit<Site, "folded" | "waiting" | "turns" | "contended"> & {
+  on: Command["on"];
+  id: string;
+  rightOfWay: RightOfWay | undefined;
+  onIdle(): void;
+};
 type Site = {
   stream: string;
   journal: Journal;
   log: CommandLog;
   limits: Limits;
-  /** Asks others who write to this stream to let this lane go first. */
-  askToGo(): void;
+  /** Nothing before another process was met here. */
+  turns(): Turns | undefined;
+  contended(): Turns;
   folded: FoldedStream;
   waiting: Waiting[];
 };
-
-const backoffMinMs = 2;
-const backoffMaxMs = 100;
-/** Long enough for another process to read what is new and to write; then it is this one's turn to ask. */
-const letGoMs = 20;
 
 /**
  * The one queue of a stream in this process. While an append is in flight commands wait; then all of them are decided,
@@ -55,24 +56,29 @@ export const openLane = (options: Options): Lane => {
   const { log, limits } = options;
   const folded = foldedStream(options);
   const waiting: Waiting[] = [];
-  const site: Site = { ...options, folded, waiting };
   let watchers: Watcher[] = [];
   let isRunning = false;
-  let othersGoUntilMs = 0;
+  let turns: Turns | undefined;
+  const contended = (): Turns => {
+    turns ??= turnsOf({ ...options, isIdle: () => !isRunning, doubt: folded.doubt });
+    return turns;
+  };
+  const site: Site = { ...options, folded, waiting, turns: () => turns, contended };
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0 || watchers.length > 0) {
       const asking = watchers;
       watchers = [];
       if (asking.length > 0) await inform(asking, folded);
-      const pauseMs = othersGoUntilMs - performance.now();
-      if (pauseMs > 0) await delay(pauseMs);
+      if (waiting.length === 0) continue;
+      await turns?.come();
       const units = waiting.splice(0, unitsWithin(waiting, limits.batchCommandsMax));
-      if (units.length === 0) continue;
       await carryOutOrTell(units, site);
+      turns?.over();
       log.decided(idsOf(units));
     }
     isRunning = false;
+    turns?.idle();
     options.onIdle();
   };
   const wake = () => {
@@ -106,9 +112,7 @@ export const openLane = (options: Options): Lane => {
     },
     reached: folded.reached,
     doubt: folded.doubt,
-    letOthersGo() {
-      othersGoUntilMs = performance.now() + letGoMs;
-    },
+    heard: (word) => contended().heard(word),
     isIdle: () => !isRunning,
     release: log.release,
   };
@@ -148,12 +152,13 @@ const carryOutOrTell = async (units: Waiting[], site: Site): Promise<void> => {
 
 /** Takes `units` to where the stream proves what becomes of them. Those that do not fit go back to the queue. */
 const carryOut = async (units: Waiting[], site: Site): Promise<void> => {
-  const { stream, folded, waiting, journal, log, limits, askToGo } = site;
+  const { stream, folded, waiting, journal, log, limits, contended } = site;
   let isProven = false;
   for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
     const present = folded.present();
     const standing = present ?? (await folded.read());
     isProven ||= !present;
+    log.expect(idsOf(units));
     if (!(await log.recall(idsOf(units.slice(0, 1))))) {
       folded.forget();
       continue;
@@ -179,8 +184,8 @@ const carryOut = async (units: Waiting[], site: Site): Promise<void> => {
     if (written !== "conflict") return settle(units, decisions, { state, ...written }, site);
     folded.doubt();
     isProven = false;
-    askToGo();
-    await delay(backoff(attempt));
+    contended().overtaken();
+    await contended().come();
   }
   for (const { jobs, party, from } of units) jobs.forEach((_, index) => void party.tell(from + index, contention));
 };
@@ -190,14 +195,13 @@ const idsOf = (units: readonly Unit[]): string[] =>
 
 const needsProof = ({ kind }: Decision): boolean => kind === "refused" || kind === "accepted" || kind === "tried";
 
-/** Random, so that two processes that met once do not go on meeting. */
-const backoff = (attempt: number): number => Math.random() * Math.min(backoffMaxMs, backoffMinMs * 2 ** attempt);
-
 type Decisions = readonly (readonly Decision[])[];
 
 const settle = (units: readonly Waiting[], decisions: Decisions, standing: Standing, site: Site): void => {
-  const { folded, log } = site;
+  const { folded, log, turns, waiting } = site;
   const { position } = standing;
+  // Before anything else: whoever comes next waits for this alone. One who had several to write will have more.
+  turns()?.wrote(units.length > 1 || waiting.length > 0);
   let lastCommandId: string | undefined;
   for (const decision of decisions.flat()) {
     if (decision.kind !== "accepted" || decision.drafts.length === 0) continue;
@@ -205,8 +209,11 @@ const settle = (units: readonly Waiting[], decisions: Decisions, standing: Stand
     log.add(lastCommandId, carriedOut(decision, position));
   }
   folded.wrote(standing);
-  tell(units, decisions, position, site);
   if (lastCommandId !== undefined) log.keep(standing, lastCommandId);
+  const answer = () => tell(units, decisions, position, site);
+  // Those that wait go first: answers are made while their append is on its way.
+  if (waiting.length > 0) setImmediate(answer);
+  else answer();
 };
 
 const tell = (units: readonly Waiting[], decisions: Decisions, position: bigint, { journal }: Site): void => {

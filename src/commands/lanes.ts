@@ -9,6 +9,9 @@ import type { CommandMemory } from "./commandMemory.ts";
 import type { HeldTotal } from "./heldCommands.ts";
 import { type Lane, openLane } from "./lane.ts";
 import type { Limits, Warn } from "./limits.ts";
+import type { RightOfWay } from "./turns.ts";
+
+export type { RightOfWay } from "./turns.ts";
 
 type Lanes = {
   of(on: Command["on"], id: string): Lane;
@@ -22,12 +25,6 @@ type Lanes = {
   /** Begins to follow the store; what is known until then is read again before it is used. */
   start(): void;
   stop(): Promise<void>;
-};
-
-/** How writers of one stream in several processes let each other through; a hint, on which nothing rests. */
-export type RightOfWay = {
-  ask(stream: string): void;
-  hear(onAsked: (stream: string) => void, signal: AbortSignal): Promise<void>;
 };
 
 type Options = {
@@ -56,8 +53,7 @@ export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits
       ? ledgerLog({ ledger: id, foldVersion: ledger.foldVersion, memory, limits, total, warn })
       : shortLog(total);
     const journal = journalOf({ store, codec, events, stream, isLedger: ledger !== undefined });
-    const askToGo = () => rightOfWay?.ask(stream);
-    return openLane({ on, id, stream, journal, log, limits, askToGo, onIdle: evict });
+    return openLane({ on, id, stream, journal, log, limits, rightOfWay, onIdle: evict });
   };
 
   const isCrowded = () => lanes.size > limits.lanesMax || total.commands > limits.heldCommandsMax;
@@ -98,7 +94,7 @@ export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits
     },
     start() {
       following.start();
-      hearing ??= rightOfWay?.hear((stream) => lanes.get(stream)?.letOthersGo(), stopping.signal);
+      hearing ??= rightOfWay?.hear((word) => lanes.get(word.stream)?.heard(word), stopping.signal);
     },
     async stop() {
       stopping.abort();

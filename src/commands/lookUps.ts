@@ -16,35 +16,27 @@ export type LookUps = {
   found(commandId: string): CarriedOut | undefined;
   /** These are held no more: an answer from before, or one that is still on its way, does not tell of them. */
   left(commands: Commands): void;
-  /** What is held begins anew, and so does every look-up. */
-  restart(): void;
   /** They wait no more. */
   end(commandIds: readonly string[]): void;
 };
 
 type Options = {
-  /** Whether nothing older needs to be looked through for it. */
-  isHere(commandId: string): boolean;
-  canAsk(): boolean;
-  /** `undefined` when the older ones are gone. */
+  /** Whether it is held: then it is none of the older ones. */
+  isHeld(commandId: string): boolean;
+  /** Which of these are among the older ones. `undefined` when those are gone. */
   ask(commandIds: readonly string[]): Promise<Commands | undefined>;
 };
 
 /** In one statement. */
 const askedMax = 500;
 
-export const lookUpsIn = ({ isHere, canAsk, ask }: Options): LookUps => {
-  let sought = new Map<string, LookUp>();
+export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
+  const sought = new Map<string, LookUp>();
   let underWay: Promise<void> | undefined;
   let isSoon = false;
 
-  const opened = (commandId: string): LookUp => ({
-    progress: isHere(commandId) ? "answered" : "open",
-    found: undefined,
-  });
   const open = () => [...sought].filter(([, { progress }]) => progress === "open").slice(0, askedMax);
 
-  /** Whoever begins anew meanwhile has other look-ups: what becomes of these changes nothing for those. */
   const askFor = async (asked: readonly [string, LookUp][]): Promise<void> => {
     for (const [, lookUp] of asked) lookUp.progress = "asked";
     try {
@@ -74,12 +66,16 @@ export const lookUpsIn = ({ isHere, canAsk, ask }: Options): LookUps => {
     isSoon = true;
     setImmediate(() => {
       isSoon = false;
-      if (!underWay && canAsk() && open().length > 0) askNext().catch(() => undefined);
+      if (!underWay && open().length > 0) askNext().catch(() => undefined);
     });
   };
 
   const begin: LookUps["begin"] = (commandIds) => {
-    for (const commandId of commandIds) if (!sought.has(commandId)) sought.set(commandId, opened(commandId));
+    for (const commandId of commandIds) {
+      if (sought.has(commandId)) continue;
+      const progress = isHeld(commandId) ? "answered" : "open";
+      sought.set(commandId, { progress, found: undefined });
+    }
     askSoon();
   };
   const progressOf = (commandIds: readonly string[]) => commandIds.map((id) => sought.get(id)?.progress);
@@ -100,10 +96,6 @@ export const lookUpsIn = ({ isHere, canAsk, ask }: Options): LookUps => {
     found: (commandId) => sought.get(commandId)?.found,
     left(commands) {
       for (const [commandId, lookUp] of sought) lookUp.found ??= commands.get(commandId);
-    },
-    restart() {
-      sought = new Map([...sought.keys()].map((commandId) => [commandId, opened(commandId)]));
-      askSoon();
     },
     end(commandIds) {
       for (const commandId of commandIds) sought.delete(commandId);

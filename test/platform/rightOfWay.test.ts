@@ -23,34 +23,54 @@ afterAll(() => stack.disposeAsync());
 let administrator: pg.Client;
 const listeners = async (): Promise<{ pid: number }[]> => {
   const found = await administrator.query(
-    "select pid from pg_stat_activity where datname = current_database() and query = 'listen right_of_way'",
+    "select pid from pg_stat_activity where datname = current_database() and query ~ '(listen |notify.*)right_of_way' and pid <> pg_backend_pid()",
   );
   return found.rows;
 };
 
-/** One process's: what it was asked for is in `heard`. */
+type Heard = Parameters<Parameters<ReturnType<typeof rightOfWay>["hear"]>[0]>[0];
+
+/** One process's: what the others told is in `heard`. */
 const process = () => {
   const over = new AbortController();
-  const heard: string[] = [];
+  const heard: Omit<Heard, "from">[] = [];
   const warnings: string[] = [];
-  const { ask, hear } = rightOfWay(pool, (_, message) => warnings.push(message));
-  const ended = hear((stream) => heard.push(stream), over.signal);
+  const { self, tell, hear } = rightOfWay(pool, (_, message) => warnings.push(message));
+  const from: string[] = [];
+  const hearing = hear(({ from: name, ...word }) => {
+    from.push(name);
+    heard.push(word);
+  }, over.signal);
   const stop = () => {
     over.abort();
-    return ended;
+    return hearing;
   };
-  return { ask, heard, warnings, [Symbol.asyncDispose]: stop };
+  return { self, tell, heard, from, warnings, [Symbol.asyncDispose]: stop };
 };
 
-test("what one process asks for is heard by the others and not by itself", async () => {
+const asked = (stream: string) => ({ stream, to: undefined, wants: true, wrote: false });
+
+test("what one process tells is heard by the others and not by itself", async () => {
   await using one = process();
   await using other = process();
   await expect.poll(listeners).toHaveLength(2);
-  one.ask("credit_ledger-1");
-  await expect.poll(() => other.heard).toEqual(["credit_ledger-1"]);
-  other.ask("credit_ledger-2");
-  await expect.poll(() => one.heard).toEqual(["credit_ledger-2"]);
-  expect(other.heard).toEqual(["credit_ledger-1"]);
+  await expect.poll(() => one.tell(asked("credit_ledger-1"))).toBe(true);
+  await expect.poll(() => other.heard).toEqual([asked("credit_ledger-1")]);
+  const passed = { stream: "credit_ledger-1", to: one.self, wants: false, wrote: true };
+  await expect.poll(() => other.tell(passed)).toBe(true);
+  await expect.poll(() => one.heard).toEqual([passed]);
+  expect(other.heard).toEqual([asked("credit_ledger-1")]);
+  expect([one.from, other.from]).toEqual([[other.self], [one.self]]);
+});
+
+test("words are heard in the order they were told in", async () => {
+  await using one = process();
+  await using other = process();
+  await expect.poll(listeners).toHaveLength(2);
+  const streams = Array.from({ length: 50 }, (_, index) => `credit_ledger-${index}`);
+  await expect.poll(() => one.tell(asked("credit_ledger-first"))).toBe(true);
+  for (const stream of streams) one.tell(asked(stream));
+  await expect.poll(() => other.heard).toEqual(["credit_ledger-first", ...streams].map(asked));
 });
 
 test("a connection that was cut is made again, and nothing fails for it", async () => {
@@ -59,11 +79,11 @@ test("a connection that was cut is made again, and nothing fails for it", async 
   await expect.poll(listeners).toHaveLength(2);
   for (const { pid } of await listeners()) await administrator.query("select pg_terminate_backend($1)", [pid]);
   await expect.poll(listeners, { timeout: 10_000 }).toHaveLength(2);
-  one.ask("credit_ledger-1");
-  await expect.poll(() => other.heard).toEqual(["credit_ledger-1"]);
+  await expect.poll(() => one.tell(asked("credit_ledger-1")), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => other.heard).toEqual([asked("credit_ledger-1")]);
 });
 
-test("with Postgres away it is told in the log, and that is all", async () => {
+test("with Postgres away nobody can be told, which is said in the log, and that is all", async () => {
   const away = openPool({
     url: "postgres://127.0.0.1:1/nothing",
     role: "everfold_api",
@@ -73,7 +93,12 @@ test("with Postgres away it is told in the log, and that is all", async () => {
     onError: () => undefined,
   });
   const warnings: string[] = [];
-  rightOfWay(away, (_, message) => warnings.push(message)).ask("credit_ledger-1");
-  await expect.poll(() => warnings).toHaveLength(1);
+  const over = new AbortController();
+  const { tell, hear } = rightOfWay(away, (_, message) => warnings.push(message));
+  const hearing = hear(() => undefined, over.signal);
+  expect(tell(asked("credit_ledger-1"))).toBe(false);
+  await expect.poll(() => warnings.length).toBeGreaterThan(0);
+  over.abort();
+  await hearing;
   await away.end();
 });

@@ -1,6 +1,7 @@
 import type { CommandMemory } from "../../../src/commands/commandMemory.ts";
 import { commandHandler } from "../../../src/commands/handler.ts";
 import type { Limits } from "../../../src/commands/limits.ts";
+import type { RightOfWay } from "../../../src/commands/turns.ts";
 import { eventCodec } from "../../../src/eventstore/codec.ts";
 import type { EventStore } from "../../../src/eventstore/store.ts";
 import { derivedId } from "../../../src/kernel/ids.ts";
@@ -9,6 +10,7 @@ import type { Random } from "../random.ts";
 import { recorded, type Watched } from "../recording.ts";
 import { type Asked, type LedgerCommands, ledgerCommands } from "../requests.ts";
 import { simulatedMemory } from "./simulatedMemory.ts";
+import { simulatedRightOfWay } from "./simulatedRightOfWay.ts";
 import { simulatedStore, type Weather } from "./simulatedStore.ts";
 import type { VirtualTime } from "./virtualTime.ts";
 
@@ -17,6 +19,7 @@ export type Breakage = {
   commands?: Partial<LedgerCommands>;
   store?: (store: EventStore) => EventStore;
   memory?: (memory: CommandMemory) => CommandMemory;
+  rightOfWay?: (rightOfWay: RightOfWay) => RightOfWay;
   asked?: (asked: Asked) => Asked;
 };
 
@@ -44,15 +47,17 @@ const siteOf = (time: VirtualTime, random: Random, breakage: Breakage): Site => 
   const weather = weatherOf(random);
   const store = simulatedStore(time, random, weather);
   const memory = simulatedMemory(time, random, weather);
+  const wayThrough = simulatedRightOfWay(time, random, weather);
   const limits = limitsOf(random);
   const commands = { ...ledgerCommands, ...breakage.commands };
   const isFollowing = random.chance(0.5);
 
   const boot = (): Process => {
-    const [connection, remembering] = [store.connect(), memory.connect()];
+    const [connection, remembering, telling] = [store.connect(), memory.connect(), wayThrough.connect()];
     const handler = commandHandler({
       store: breakage.store?.(connection.store) ?? connection.store,
       memory: breakage.memory?.(remembering.memory) ?? remembering.memory,
+      rightOfWay: breakage.rightOfWay?.(telling.rightOfWay) ?? telling.rightOfWay,
       ...{ codec, categories: ["credit_ledger"], hashInput: (input: string) => input, limits },
     });
     if (isFollowing) handler.start();
@@ -60,6 +65,7 @@ const siteOf = (time: VirtualTime, random: Random, breakage: Breakage): Site => 
     const cut = () => {
       connection.cut();
       remembering.cut();
+      telling.cut();
       resolve(undefined);
     };
     return { deliver: delivering(handler, commands), cut, died };
