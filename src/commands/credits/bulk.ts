@@ -45,7 +45,7 @@ export const bulkDebit = ({ handler }: { handler: Pick<Handler, "handleAll" | "s
     execute: async ({ workspaceId, mode, debits }, context) => {
       if (context.expectedRevision !== undefined) return noSingleRevision;
       const items = debits.map(({ key, ...debit }) => ({
-        input: { workspaceId, ...debit },
+        input: { ...debit, workspaceId },
         context: { ...context, commandId: commandIdOf(callerIn(context), key) },
       }));
       const atomic = mode === "all_or_nothing";

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { Category, Credits, Description, ReferenceId } from "../../domain/credits/amounts.ts";
 import { isRejection } from "../../kernel/rejection.ts";
 import { spending } from "./funds.ts";
@@ -7,12 +8,14 @@ import { TransactionWritten, transactionWritten } from "./transaction.ts";
 /** BILL-03, BILL-04: funds are checked on the stream itself. */
 export const DebitCredits = ledgerCommand({
   name: "DebitCredits",
-  permission: "billing:write",
-  input: InLedger.extend({
+  permission: "credits:debit",
+  // Names in their order: an input that is hashed for its command is spelled canonically, at half the price.
+  input: z.object({
     amount: Credits,
+    category: Category.optional(),
     description: Description,
     referenceId: ReferenceId.optional(),
-    category: Category.optional(),
+    ...InLedger.shape,
   }),
   output: TransactionWritten,
   decide: ({ amount, description, referenceId = null, category = null }, ledger, facts) => {

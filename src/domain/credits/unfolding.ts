@@ -13,15 +13,15 @@ export type Unfolding = { ledger: OpenCreditLedger; events: readonly LedgerEvent
 
 export const unfold = (ledger: OpenCreditLedger): Unfolding => ({ ledger, events: [] });
 
-/** One more event, with the balance right after it. */
+/** One more event, with the balance right after it: that is known, and said, once it has happened. */
 export const happen = ({ ledger, events }: Unfolding, { type, data }: Happening): Unfolding => {
   const { workspaceId, organizationId } = ledger;
-  const said = (after: OpenCreditLedger): LedgerEvent =>
-    paired<LedgerEvents>(type, { workspaceId, organizationId, ...data, after: balanceOf(after) });
-  const next = opened(fold(creditLedger, [said(ledger)], ledger));
+  const said = paired<LedgerEvents>(type, { workspaceId, organizationId, ...data, after: balanceOf(ledger) });
+  const next = opened(fold(creditLedger, [said], ledger));
   // The fold passes over what does not fit: what is decided does.
   if (next === ledger && type !== "TransferRefused") throw new Error(`${type} does not fit the ledger it happens to`);
-  return { ledger: next, events: [...events, said(next)] };
+  said.data.after = balanceOf(next);
+  return { ledger: next, events: [...events, said] };
 };
 
 export const opened = (ledger: CreditLedger): OpenCreditLedger => {
