@@ -1,143 +1,120 @@
 import { randomUUID } from "node:crypto";
-import type { EventStoreDBClient } from "@eventstore/db-client";
-import type { UUID } from "@eventstore/db-client/generated/shared_pb.js";
-import shared from "@eventstore/db-client/generated/shared_pb.js";
-import services from "@eventstore/db-client/generated/streams_grpc_pb.js";
-import type { BatchAppendResp } from "@eventstore/db-client/generated/streams_pb.js";
-import messages from "@eventstore/db-client/generated/streams_pb.js";
-import type { ServiceError } from "@grpc/grpc-js";
-import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import timestamp from "google-protobuf/google/protobuf/timestamp_pb.js";
-import { AppendAnswerLost, type Appended, noStream } from "./store.ts";
-
-/** An event as it goes over the wire: what its bytes mean is for its writer to know. */
-export type ProposedEvent = { id: string; type: string; isJson: boolean; data: Uint8Array; metadata: Uint8Array };
-
-/** A stream that was closed for good, an event too large, no permission: sending it again would not help. */
-class AppendRefused extends Error {
-  override readonly name = "AppendRefused";
-}
+import { AppendAnswerLost, type Appended } from "./store.ts";
+import { decodeAppendAnswer, encodeAppend, type ProposedEvent } from "./wire/appendMessages.ts";
+import type { Session } from "./wire/session.ts";
 
 export type BatchAppend = {
   append(stream: string, events: readonly ProposedEvent[], expected: bigint): Promise<Appended | "conflict">;
+  /** Takes no more, and ends when what waits has been answered. */
+  retire(): void;
   close(): void;
 };
 
-type Waiting = { resolve(outcome: Appended | "conflict"): void; reject(error: Error): void; timer: NodeJS.Timeout };
+type Waiting = {
+  resolve(outcome: Appended | "conflict"): void;
+  reject(error: Error): void;
+  /** On the clock of `Date.now`. */
+  deadlineMs: number;
+};
 
 /**
- * One BatchAppend call on the client's own connection, over which any number of appends travel at once.
+ * One BatchAppend call, over which any number of appends travel at once.
  *
  * The client has such a call as well. It keeps all appends of the process in one table: an error of one connection
  * fails those of every other, and the answers that then still come in crash the process. It also writes every event
  * three times, to measure it and as base64.
  *
- * @param onEnd hears once when the call is over; everything still waiting has then been told that its answer is lost.
+ * @param onEnd hears once when the call takes no more; in the end all that waits is told that its answer is lost.
  */
-export const openBatchAppend = async (
-  client: EventStoreDBClient,
-  options: { timeoutMs: number; onEnd: () => void },
-): Promise<BatchAppend> => {
-  const waiting = new Map<string, Waiting>();
-  const call = await openCall.call(client);
+export const openBatchAppend = (
+  session: Session,
+  { timeoutMs, onEnd }: { timeoutMs: number; onEnd: () => void },
+): BatchAppend => {
+  const { say, end, answers } = session.converse("BatchAppend");
+  const waiting = waitingFor(timeoutMs);
+  const nextId = correlationIds();
+  let isOpen = true;
 
-  const lose = (id: string, reason: string, cause?: unknown) => {
-    const { reject, timer } = waiting.get(id) ?? {};
-    clearTimeout(timer);
-    waiting.delete(id);
-    reject?.(new AppendAnswerLost(reason, { cause }));
+  const retire = () => {
+    if (!isOpen) return;
+    isOpen = false;
+    end();
+    onEnd();
   };
-  let isOver = false;
-  const end = (cause?: ServiceError) => {
-    if (isOver) return;
-    isOver = true;
-    options.onEnd();
-    for (const id of waiting.keys()) lose(id, "the connection ended before the answer came", cause);
+  const listen = async () => {
+    for await (const messages of answers) for (const message of messages) waiting.settle(message);
   };
-
-  call.on("error", end);
-  call.on("end", () => end());
-  call.on("data", (answer: BatchAppendResp) => {
-    const id = textOf(answer.getCorrelationId());
-    const asked = waiting.get(id);
-    // An answer may come after its append was given up.
-    if (!asked) return;
-    waiting.delete(id);
-    clearTimeout(asked.timer);
-    const outcome = outcomeOf(answer);
-    if (outcome instanceof Error) asked.reject(outcome);
-    else asked.resolve(outcome);
-  });
+  listen()
+    .catch((cause: unknown) => cause)
+    .then((cause) => {
+      retire();
+      waiting.loseAll("the connection ended before the answer came", cause);
+    });
 
   return {
     append: (stream, events, expected) =>
       new Promise((resolve, reject) => {
-        if (isOver) return reject(new AppendAnswerLost("the connection had ended"));
-        const id = randomUUID();
-        const timer = setTimeout(() => lose(id, `no answer within ${options.timeoutMs} ms`), options.timeoutMs);
-        waiting.set(id, { resolve, reject, timer });
-        call.write(requestOf(id, { stream, events, expected, deadline: new Date(Date.now() + options.timeoutMs) }));
+        if (!isOpen) return reject(new AppendAnswerLost("the connection had ended"));
+        const deadlineMs = Date.now() + timeoutMs;
+        const correlationId = nextId();
+        waiting.add(correlationId, { resolve, reject, deadlineMs });
+        say(encodeAppend({ correlationId, stream, expected, deadlineMs, events }));
       }),
+    retire,
     close() {
-      call.cancel();
-      end();
+      retire();
+      answers.breakOff();
     },
   };
 };
 
-/** As one of the client's own functions: its connection, its credentials, its reconnecting. */
-function openCall(this: EventStoreDBClient) {
-  return this.GRPCStreamCreator(services.StreamsClient, "batchAppend", (client) =>
-    client.batchAppend(...this.callArguments({}, { deadline: Infinity })),
-  )();
-}
-
-type Request = { stream: string; events: readonly ProposedEvent[]; expected: bigint; deadline: Date };
-
-/** After its deadline the server does not begin the append any more. */
-const requestOf = (id: string, { stream, events, expected, deadline }: Request) => {
-  const options = new messages.BatchAppendReq.Options()
-    .setStreamIdentifier(new shared.StreamIdentifier().setStreamName(Buffer.from(stream, "utf8")))
-    .setDeadline(timestamp.Timestamp.fromDate(deadline));
-  if (expected === noStream) options.setNoStream(new empty.Empty());
-  else options.setStreamPosition(expected.toString());
-  return new messages.BatchAppendReq()
-    .setCorrelationId(new shared.UUID().setString(id))
-    .setOptions(options)
-    .setProposedMessagesList(events.map(proposed))
-    .setIsFinal(true);
+/** Nobody but this call compares them: that the first differs from all others is enough. */
+const correlationIds = (): (() => string) => {
+  const [first, digits] = [randomUUID().slice(0, 24), 12];
+  let count = 0;
+  return () => {
+    count += 1;
+    return first + count.toString(16).padStart(digits, "0");
+  };
 };
 
-const proposed = ({ id, type, isJson, data, metadata }: ProposedEvent) => {
-  const message = new messages.BatchAppendReq.ProposedMessage()
-    .setId(new shared.UUID().setString(id))
-    .setData(data)
-    .setCustomMetadata(metadata);
-  const contentType = isJson ? "application/json" : "application/octet-stream";
-  message.getMetadataMap().set("type", type).set("content-type", contentType);
-  return message;
-};
+/** The appends that have no answer yet, in the order of their deadlines. */
+const waitingFor = (timeoutMs: number) => {
+  const waiting = new Map<string, Waiting>();
+  /** One timer for all: nearly every append is answered long before. */
+  let sweeping: NodeJS.Timeout | undefined;
 
-const outcomeOf = (answer: BatchAppendResp): Appended | "conflict" | Error => {
-  const success = answer.getSuccess();
-  if (success) {
-    return {
-      revision: BigInt(success.getCurrentRevision()),
-      position: BigInt(success.getPosition()?.getCommitPosition() ?? -1),
-    };
-  }
-  const error = answer.getError();
-  const kind = error?.getDetails()?.getTypeName().split(".").at(-1);
-  if (kind === "WrongExpectedVersion") return "conflict";
-  const message = `the event store refused an append: ${kind} ${error?.getMessage()}`;
-  return kind === "Timeout" || kind === "Unknown" ? new AppendAnswerLost(message) : new AppendRefused(message);
-};
+  const lose = (id: string, reason: string, cause?: unknown) => {
+    waiting.get(id)?.reject(new AppendAnswerLost(reason, { cause }));
+    waiting.delete(id);
+  };
+  const sweep = () => {
+    sweeping = undefined;
+    for (const [id, { deadlineMs }] of waiting) {
+      if (deadlineMs > Date.now()) return sweepIn(deadlineMs - Date.now());
+      lose(id, `no answer within ${timeoutMs} ms`);
+    }
+  };
+  const sweepIn = (ms: number) => {
+    sweeping = setTimeout(sweep, ms).unref();
+  };
 
-/** Servers give an id back as text or as two signed 64-bit numbers. */
-const textOf = (id: UUID | undefined): string => {
-  const structured = id?.getStructured();
-  if (!structured) return id?.getString() ?? "";
-  const halves = [structured.getMostSignificantBits(), structured.getLeastSignificantBits()];
-  const hex = halves.map((half) => BigInt.asUintN(64, BigInt(half)).toString(16).padStart(16, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  return {
+    add(id: string, append: Waiting): void {
+      waiting.set(id, append);
+      if (sweeping === undefined) sweepIn(timeoutMs);
+    },
+    /** An answer may come after its append was given up. */
+    settle(message: Buffer): void {
+      const { correlationId, outcome } = decodeAppendAnswer(message);
+      const append = waiting.get(correlationId);
+      waiting.delete(correlationId);
+      if (outcome instanceof Error) append?.reject(outcome);
+      else append?.resolve(outcome);
+    },
+    loseAll(reason: string, cause: unknown): void {
+      clearTimeout(sweeping);
+      for (const id of waiting.keys()) lose(id, reason, cause);
+    },
+  };
 };

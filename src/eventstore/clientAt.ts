@@ -1,4 +1,15 @@
+import { readFileSync } from "node:fs";
+import type { SecureContextOptions } from "node:tls";
 import { EventStoreDBClient } from "@eventstore/db-client";
+import { parseConnectionString } from "@eventstore/db-client/dist/Client/parseConnectionString.js";
+
+/** The client, and what it does not tell of how it connects. */
+export type Access = {
+  client: EventStoreDBClient;
+  /** Undefined where nothing is encrypted. */
+  tls: SecureContextOptions | undefined;
+  keepAlive: { intervalMs: number; timeoutMs: number };
+};
 
 /** A connection string that the client cannot use. It may hold a password, so that nothing of it is repeated. */
 class ConnectionStringInvalid extends Error {
@@ -23,12 +34,12 @@ const optionsUnderstood: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A client with these options beside those that the connection string has, which go before them. Options meant for
+ * Access with these options beside those that the connection string has, which go before them. Options meant for
  * other clients are passed over.
  *
  * Errors: `ConnectionStringInvalid`, also when a file that it names is not there.
  */
-export const clientAt = (connectionString: string, defaults: Readonly<Record<string, string>>): EventStoreDBClient => {
+export const clientAt = (connectionString: string, defaults: Readonly<Record<string, string>>): Access => {
   const [address = "", ...query] = connectionString.trim().split("?");
   const given = query
     .join("?")
@@ -38,12 +49,23 @@ export const clientAt = (connectionString: string, defaults: Readonly<Record<str
   const added = Object.entries(defaults).flatMap(([name, value]) => (names.has(flat(name)) ? [] : `${name}=${value}`));
   const options = [...given, ...added];
   try {
-    return EventStoreDBClient.connectionString(
-      address.replace(/\/+$/, "") + (options.length > 0 ? `?${options.join("&")}` : ""),
-    );
+    const understood = address.replace(/\/+$/, "") + (options.length > 0 ? `?${options.join("&")}` : "");
+    return { client: EventStoreDBClient.connectionString(understood), ...connectingBy(understood) };
   } catch (error) {
     throw new ConnectionStringInvalid(`The event store's connection string cannot be used: ${reasonOf(error)}`);
   }
+};
+
+const keepAliveMs = 10_000;
+
+const connectingBy = (connectionString: string): Pick<Access, "tls" | "keepAlive"> => {
+  const { tls, tlsCAFile, userCertFile, userKeyFile, ...others } = parseConnectionString(connectionString);
+  const { keepAliveInterval: intervalMs = keepAliveMs, keepAliveTimeout: timeoutMs = keepAliveMs } = others;
+  const files = { ca: tlsCAFile, cert: userCertFile, key: userKeyFile };
+  const given = Object.entries(files).flatMap(([name, file]) =>
+    file === undefined ? [] : [[name, readFileSync(file)]],
+  );
+  return { tls: tls === false ? undefined : Object.fromEntries(given), keepAlive: { intervalMs, timeoutMs } };
 };
 
 const flat = (name: string): string => name.trim().toLowerCase().replaceAll(/[-_]/g, "");

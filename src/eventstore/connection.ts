@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from "node:http2";
 import { setImmediate as immediate } from "node:timers/promises";
 import {
   AccessDeniedError,
@@ -11,18 +12,21 @@ import {
 } from "@eventstore/db-client";
 import { type ChannelInterface, connectivityState } from "@grpc/grpc-js";
 import { type BatchAppend, openBatchAppend } from "./batchAppend.ts";
-import { clientAt } from "./clientAt.ts";
+import { type Access, clientAt } from "./clientAt.ts";
 import { EventStoreUnavailable } from "./store.ts";
+import { openSession, type Session } from "./wire/session.ts";
 
 const connectTimeoutMs = 3_000;
 /** After a failed attempt everyone is told so for this long, instead of each trying again. */
 const failureTtlMs = 100;
 const keepAliveMs = 10_000;
 
-/** One connection to the event store, made again when it breaks. Every use begins with one of the first two. */
+/** One connection to the event store, made again when it breaks. Every use begins with one of the first three. */
 export type Connection = {
   /** A client whose connection stands. Throws `EventStoreUnavailable`; nothing has been sent then. */
   client(): Promise<EventStoreDBClient>;
+  /** The same, to read over: a connection of our own beside the client's. */
+  session(): Promise<Session>;
   /** The same, with the call that appends travel over. */
   appends(): Promise<BatchAppend>;
   /** Told by whoever saw this client's connection fail: the next use gets a new one. */
@@ -31,61 +35,104 @@ export type Connection = {
   close(): Promise<void>;
 };
 
-export const connectTo = (url: string, options: { appendTimeoutMs: number }): Connection => {
-  let client = newClient(url);
-  let connected: Promise<EventStoreDBClient> | undefined;
-  let appends: Promise<BatchAppend> | undefined;
+/** What stands, or is on its way to. */
+type Standing = {
+  client?: Promise<EventStoreDBClient>;
+  session?: Promise<Session>;
+  appends?: Promise<BatchAppend>;
+};
 
-  const failed = (which: EventStoreDBClient) => {
-    if (which !== client) return;
-    client = nextClient(url) ?? client;
-    connected = undefined;
-    appends = undefined;
+export const connectTo = (url: string, { appendTimeoutMs }: { appendTimeoutMs: number }): Connection => {
+  let access = newAccess(url);
+  let standing: Standing = {};
+
+  const abandon = (which: Access) => {
+    if (which !== access) return;
+    void retire(standing);
+    access = nextAccess(url) ?? { ...access };
+    standing = {};
   };
 
-  const connect = async (which: EventStoreDBClient): Promise<EventStoreDBClient> => {
+  const make = async <T>(open: (which: Access) => Promise<T>): Promise<T> => {
+    const which = access;
     try {
-      await standing(await channelOf.call(which));
-      return which;
+      return await open(which);
     } catch (error) {
-      setTimeout(() => failed(which), failureTtlMs).unref();
+      setTimeout(() => abandon(which), failureTtlMs).unref();
       throw isUnavailability(error) ? new EventStoreUnavailable("no connection", { cause: error }) : error;
     }
   };
 
-  const open = async (): Promise<BatchAppend> => {
-    const which = await current();
-    return openBatchAppend(which, { timeoutMs: options.appendTimeoutMs, onEnd: () => failed(which) });
-  };
-
-  const current = async () => {
-    connected ??= connect(client);
-    try {
-      return await connected;
-    } catch (error) {
-      // Whoever tries again at once must not keep the event loop from noticing that time passes.
-      await immediate();
-      throw error;
-    }
+  const session = () => {
+    standing.session ??= make((which) => sessionFor(which, () => abandon(which)));
+    return patient(standing.session);
   };
 
   return {
-    client: current,
-    appends() {
-      appends ??= open().catch((error: unknown) => {
-        appends = undefined;
-        throw error;
-      });
-      return appends;
+    client() {
+      standing.client ??= make((which) => standingClient(which));
+      return patient(standing.client);
     },
-    failed,
+    session,
+    appends() {
+      standing.appends ??= make(async (which) =>
+        openBatchAppend(await session(), { timeoutMs: appendTimeoutMs, onEnd: () => abandon(which) }),
+      );
+      return patient(standing.appends);
+    },
+    failed(client) {
+      if (client === access.client) abandon(access);
+    },
     async close() {
-      const opened = await appends?.catch(() => undefined);
-      opened?.close();
-      (await channelOf.call(client)).close();
+      const { client, session, appends } = standing;
+      (await ifAny(appends))?.close();
+      (await ifAny(session))?.retire();
+      const opened = await ifAny(client);
+      if (opened) (await channelOf.call(opened)).close();
     },
   };
 };
+
+/** What is under way over them still comes to its end. */
+const retire = async ({ session, appends }: Standing): Promise<void> => {
+  (await ifAny(appends))?.retire();
+  (await ifAny(session))?.retire();
+};
+
+const ifAny = <T>(made: Promise<T> | undefined): Promise<T | undefined> =>
+  made?.catch(() => undefined) ?? Promise.resolve(undefined);
+
+/** Whoever tries again at once must not keep the event loop from noticing that time passes. */
+const patient = async <T>(made: Promise<T>): Promise<T> => {
+  try {
+    return await made;
+  } catch (error) {
+    await immediate();
+    throw error;
+  }
+};
+
+const standingClient = async ({ client }: Access): Promise<EventStoreDBClient> => {
+  await untilStanding(await channelOf.call(client));
+  return client;
+};
+
+/** The client knows where to connect, which in a cluster it asks for, and as whom. */
+const sessionFor = async ({ client, ...how }: Access, onEnd: () => void): Promise<Session> => {
+  const [address, headers] = [await addressOf.call(client), await headersOf.call(client)];
+  return openSession({ ...how, address, headers }, onEnd);
+};
+
+function addressOf(this: EventStoreDBClient): Promise<string> {
+  return this.resolveUri();
+}
+
+async function headersOf(this: EventStoreDBClient): Promise<OutgoingHttpHeaders> {
+  const [metadata, { credentials }] = this.callArguments({}, { deadline: Infinity });
+  const calls = { method_name: "", service_url: "" };
+  if (credentials) metadata.merge(await credentials.generateMetadata(calls));
+  return metadata.toHttp2Headers();
+}
 
 /**
  * gRPC shares its sockets, and how long it waits before it connects again (up to two minutes), between all channels of
@@ -93,15 +140,15 @@ export const connectTo = (url: string, options: { appendTimeoutMs: number }): Co
  * which connects at once.
  */
 let clientsMade = 0;
-const newClient = (url: string): EventStoreDBClient => {
+const newAccess = (url: string): Access => {
   clientsMade += 1;
   return clientAt(url, { keepAliveInterval: String(keepAliveMs + (clientsMade % 1_000)) });
 };
 
-/** Without it, the former client tries again. */
-const nextClient = (url: string): EventStoreDBClient | undefined => {
+/** Without it, the former one is tried again. */
+const nextAccess = (url: string): Access | undefined => {
   try {
-    return newClient(url);
+    return newAccess(url);
   } catch {
     // The file with the certificate is not there, as the folder it is in: it may come back.
     return undefined;
@@ -113,7 +160,7 @@ function channelOf(this: EventStoreDBClient): Promise<ChannelInterface> {
 }
 
 /** Resolves when the channel can carry a call, rejects as soon as an attempt to connect has failed. */
-const standing = async (channel: ChannelInterface): Promise<void> => {
+const untilStanding = async (channel: ChannelInterface): Promise<void> => {
   const deadline = Date.now() + connectTimeoutMs;
   for (;;) {
     const state = channel.getConnectivityState(true);

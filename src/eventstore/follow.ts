@@ -1,20 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  type AllStreamResolvedEvent,
-  type AllStreamSubscription,
-  type EventStoreDBClient,
-  type RecordedEvent,
-  START,
-  streamNameFilter,
-} from "@eventstore/db-client";
 import { type Connection, isUnavailability } from "./connection.ts";
-import type { EventStore, Followed, StoredEvent } from "./store.ts";
+import type { EventStore, Followed } from "./store.ts";
+import { decodeRead, encodeSubscribe } from "./wire/readMessages.ts";
 
 const backoffMinMs = 50;
 const backoffMaxMs = 2_000;
 /** How many events the store looks at between two reports of how far it is. */
 const searchWindow = 500;
-const bufferedMax = 500;
 
 type Follow = EventStore["follow"];
 
@@ -26,12 +18,15 @@ export const followOver = (connection: Connection): Follow =>
     let failures = 0;
     while (!signal.aborted) {
       try {
-        for await (const item of subscription(connection, position, categories, signal)) {
+        for await (const items of subscription(connection, position, categories, signal)) {
           failures = 0;
-          const at = positionOf(item);
-          if (at !== undefined && at <= position) continue;
-          position = at ?? position;
-          yield item;
+          for (const item of items) {
+            const at = positionOf(item);
+            if (at !== undefined && at <= position) continue;
+            position = at ?? position;
+            yield item;
+            if (signal.aborted) return;
+          }
         }
       } catch (error) {
         if (!signal.aborted && !isUnavailability(error)) throw error;
@@ -55,45 +50,18 @@ async function* subscription(
   after: bigint,
   categories: readonly string[],
   signal: AbortSignal,
-): AsyncGenerator<Followed> {
-  const client = await connection.client();
-  const items = subscribe(client, after, categories);
-  const end = () => items.destroy();
+): AsyncGenerator<readonly Followed[]> {
+  const session = await connection.session();
+  const prefixes = categories.map((category) => `${category}-`);
+  const answers = session.ask("Read", encodeSubscribe({ after, prefixes, searchWindow }));
+  const end = () => answers.breakOff();
   signal.addEventListener("abort", end, { once: true });
   try {
-    for await (const item of items as AsyncIterable<AllStreamResolvedEvent | Followed>) {
-      if ("kind" in item) yield item;
-      else if (item.event) yield { kind: "event", event: storedEvent(item.event) };
-    }
+    for await (const messages of answers) yield messages.flatMap((message) => decodeRead(message) ?? []);
   } catch (error) {
-    if (!signal.aborted && isUnavailability(error)) connection.failed(client);
+    if (!signal.aborted && isUnavailability(error)) session.retire();
     throw error;
   } finally {
     signal.removeEventListener("abort", end);
-    void items.unsubscribe().catch(() => undefined);
   }
 }
-
-/** Checkpoints and "caught up" come beside the events; pushed among them, they keep their place in the sequence. */
-const subscribe = (client: EventStoreDBClient, after: bigint, categories: readonly string[]): AllStreamSubscription => {
-  const push = (items: AllStreamSubscription, item: Followed) => void items.push(item);
-  const items: AllStreamSubscription = client.subscribeToAll(
-    {
-      fromPosition: after < 0n ? START : { commit: after, prepare: after },
-      filter: streamNameFilter({
-        prefixes: categories.map((category) => `${category}-`),
-        checkpointInterval: 1,
-        maxSearchWindow: searchWindow,
-        checkpointReached: (_, { commit }) => push(items, { kind: "passed", position: commit }),
-      }),
-    },
-    { highWaterMark: bufferedMax },
-  );
-  return items.on("caughtUp", () => push(items, { kind: "caughtUp" }));
-};
-
-export const storedEvent = (event: RecordedEvent): StoredEvent => {
-  const { id, streamId, type, data, metadata, revision, position } = event;
-  // What stands in the streams of our categories was written by our own codec, which checks it again when it decodes.
-  return { id, stream: streamId, type, data, metadata, revision, position: position?.commit } as StoredEvent;
-};

@@ -10,11 +10,11 @@ import {
   type PersistentSubscriptionToAllInfo,
   type PersistentSubscriptionToAllSettings,
   persistentSubscriptionToAllSettingsFromDefaults,
+  type RecordedEvent,
   START,
 } from "@eventstore/db-client";
 import { pause } from "../platform/lease.ts";
 import { type Connection, isUnavailability } from "./connection.ts";
-import { storedEvent } from "./follow.ts";
 import { EventStoreUnavailable, type StoredEvent } from "./store.ts";
 
 /** Consumers who share the events of these types among them: each event goes to one of them until one has answered. */
@@ -204,6 +204,12 @@ const takingInHand = (
       await Promise.all(inHand.values());
     },
   };
+};
+
+const storedEvent = (event: RecordedEvent): StoredEvent => {
+  const { id, streamId, type, data, metadata, revision, position } = event;
+  // What stands in the streams of our categories was written by our own codec, which checks it again when it decodes.
+  return { id, stream: streamId, type, data, metadata, revision, position: position?.commit } as StoredEvent;
 };
 
 const give = async (subscription: PersistentSubscriptionToAll, delivery: Delivery, answer: Answer): Promise<void> => {
