@@ -4,6 +4,7 @@ import { openAccess } from "./access/access.ts";
 import { parseCommandLine, type Settings, UsageError, usage } from "./commandLine.ts";
 import { describeFailure, isFatal } from "./failures.ts";
 import { endOrphan, noteSupervised } from "./orphan.ts";
+import { widenWindows } from "./protocol/flowControl.ts";
 import { replaceFile } from "./replaceFile.ts";
 import { type EventStoreServer, startServer } from "./server.ts";
 import { createSparingReport } from "./sparingReport.ts";
@@ -28,6 +29,7 @@ async function serve(settings: Settings, isSupervised: boolean): Promise<EventSt
   // The files hold what happened to everybody: nobody but the user we run as is to read them.
   process.umask(0o077);
   enableLinearRegex();
+  widenWindows();
   setLogVerbosity(logVerbosity.NONE);
   const { directory, isInMemory, port } = settings;
   const credentials = isSupervised ? await credentialsFromSupervisor() : undefined;

@@ -69,7 +69,7 @@ async function bytesOf(call: ClientHttp2Stream): Promise<number> {
 }
 
 test("who leaves the answers to its batches lying is listened to no further, until it reads them", async () => {
-  const batches = 20_000;
+  const batches = 60_000;
   const session = await openSession(under.store, 0);
   const call = begin(session, "BatchAppend");
   const refused = frame(firstChunk("", [], true));
@@ -78,6 +78,14 @@ test("who leaves the answers to its batches lying is listened to no further, unt
   expect(call.writableFinished).toBe(false);
   session.settings({ initialWindowSize: 65_535 });
   expect(messagesIn(await buffer(call))).toBe(batches);
+});
+
+test("a caller may send an append of the greatest size before any of it is read", async () => {
+  const session = await openSession(under.store);
+  const call = begin(session, "BatchAppend");
+  await expect.poll(() => session.remoteSettings.initialWindowSize, soon).toBe(1_048_576);
+  await expect.poll(() => session.state.remoteWindowSize, soon).toBeGreaterThanOrEqual(1_048_576);
+  call.end();
 });
 
 test("of the appends that one caller begins and does not finish, a hundred are kept", async () => {
