@@ -3,7 +3,7 @@ import { type RecordedEvent, sizeBytes } from "../event.ts";
 const eventsMax = 2_048;
 const bytesMax = 8 * 1024 * 1024;
 
-/** Called after a commit, with the position of its first event. */
+/** Called soon after a commit, with the position of its first event. */
 type CommitListener = (firstPosition: number) => void;
 
 export type Tail = {
@@ -45,6 +45,11 @@ export function createTail(lastPosition: number): Tail {
     for (const listener of listeners.get(stream) ?? []) listener(position);
   };
 
+  const notifyAll = (events: readonly RecordedEvent[], position: number) => {
+    notify(undefined, position);
+    for (const stream of new Set(events.map((event) => event.stream))) notify(stream, position);
+  };
+
   return {
     publish(events) {
       const [first] = events;
@@ -58,8 +63,8 @@ export function createTail(lastPosition: number): Tail {
         heldBytes += sizeBytes(event);
       }
       if (held.length > eventsMax || heldBytes > bytesMax) trim();
-      notify(undefined, first.position);
-      for (const stream of new Set(events.map((event) => event.stream))) notify(stream, first.position);
+      // Those who wait for an answer to what they wrote, or to have more written, are served before those who listen.
+      setImmediate(notifyAll, events, first.position);
     },
     after(position, limit) {
       const index = position + 1 - firstPosition;

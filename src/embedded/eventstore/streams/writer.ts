@@ -11,7 +11,7 @@ import { createWrites, type WriteOutcome, type WriteRequest } from "./writes.ts"
  * that wait in one group, server and callers would take turns.
  */
 const groupMax = 32;
-/** After so many groups of one the caller is taken to be alone. */
+/** After so many groups of one, during which nothing else came, the caller is taken to be alone. */
 const singlesMin = 3;
 
 export type Writer = {
@@ -46,31 +46,34 @@ export function createWriter(
   let isDeciding = false;
   let singles = 0;
 
-  const decideGroup = async (): Promise<void> => {
+  const decideGroup = async (isAlone: boolean): Promise<readonly Committed[]> => {
     const group = waiting.splice(0, groupMax);
     const committed = commit(group);
     try {
       // During a flush the requests of others come in, and make up the next group; a caller who is alone is not kept
       // waiting for the way to another thread and back.
-      singles = group.length === 1 ? singles + 1 : 0;
-      if (singles >= singlesMin) log.flushNow();
+      if (isAlone) log.flushNow();
       else await log.flush();
     } catch (error) {
       onFailure(error);
       for (const { reject } of [...group, ...waiting.splice(0)]) reject(error);
-      return;
+      return [];
     }
-    for (const { written, answers } of committed) {
-      publish(written);
-      for (const answer of answers) answer();
-    }
+    for (const { answers } of committed) for (const answer of answers) answer();
+    return committed;
   };
 
   const decideAll = async (): Promise<void> => {
-    while (waiting.length > 0) {
+    let committed: readonly Committed[] = [];
+    for (let isFirst = true; ; isFirst = false) {
       // What arrived in the same turn of the event loop goes together.
-      await nextTurn();
-      await decideGroup();
+      const turn = nextTurn();
+      for (const { written } of committed) publish(written);
+      await turn;
+      if (waiting.length === 0) break;
+      // What is here so soon after a flush came during it: somebody does not wait for one answer to send the next.
+      singles = isFirst && waiting.length === 1 ? singles + 1 : 0;
+      committed = await decideGroup(singles >= singlesMin);
     }
     isDeciding = false;
     for (const resolve of onSettled.splice(0)) resolve();
