@@ -16,6 +16,8 @@ import type { Projection } from "./projection.ts";
 
 /** Nobody waits for single events here, so more of them share a transaction. */
 const BATCH_MAX = 2_000;
+/** So long a batch waits until it is full: how fast events come is not how they are best written. */
+const FILLING_MAX_MS = 1_000;
 
 type RebuildProgress = { position: bigint; target: bigint; events: number };
 
@@ -141,7 +143,8 @@ const filling = (
         }
       },
     });
-    for (let batch = await box.take(BATCH_MAX); batch; batch = await box.take(BATCH_MAX)) {
+    const next = () => box.take(BATCH_MAX, performance.now() + FILLING_MAX_MS);
+    for (let batch = await next(); batch; batch = await next()) {
       signal.throwIfAborted();
       await commit(batch);
       total += batch.events.length;
