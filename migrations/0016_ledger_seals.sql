@@ -19,27 +19,26 @@ create policy tenant on read_model.ledger_seals for select to everfold_api using
 );
 create policy projector on read_model.ledger_seals to everfold_projector using (true) with check (true);
 
--- One key pair for the life of the installation: what it sealed must be verifiable with what auditors were given once.
-create table vault.seal_key (
-  is_only boolean primary key default true,
-  kid text not null,
+-- Every key pair that ever sealed; the last one does. None is taken away: what it sealed must stay verifiable.
+create table vault.seal_keys (
+  number integer primary key constraint seal_keys_number check (number > 0),
+  kid text not null unique,
   public_jwk jsonb not null,
   wrapped_private bytea not null,
-  created_at timestamptz not null default now(),
-  constraint seal_key_only check (is_only)
+  created_at timestamptz not null default now()
 );
-grant select, insert on vault.seal_key to everfold_api;
+grant select, insert on vault.seal_keys to everfold_api;
 reset role;
 
 -- Down Migration
 
 do $$
 begin
-  if exists (select from vault.seal_key) then
-    raise exception 'the vault holds keys: without the one it seals with, no ledger is ever sealed under it again'
-      using hint = 'If that is what you want, delete the row of vault.seal_key first.';
+  if exists (select from vault.seal_keys) then
+    raise exception 'the vault holds keys: without those it seals with, no ledger is ever sealed under them again'
+      using hint = 'If that is what you want, delete the rows of vault.seal_keys first.';
   end if;
 end
 $$;
-drop table vault.seal_key;
+drop table vault.seal_keys;
 drop table read_model.ledger_seals;

@@ -17,9 +17,10 @@ import { MasterKeyRefused } from "./platform/masterKey.ts";
 import { Unavailable } from "./platform/unavailable.ts";
 
 const usage = `Usage: npm run audit -- export --workspace ID [--to FILE]   a ledger with its seals, sealed anew
-       npm run audit -- verify FILE [--key FILE|JWK]        whether an exported ledger is what was written
+       npm run audit -- verify FILE [--key FILE|JWK]…       whether an exported ledger is what was written
        npm run audit -- replay [--workspace ID | all]       whether the read models are what the ledgers add up to
-       npm run audit -- key                                 the public key that seals are verified with
+       npm run audit -- key                                 the public keys that seals are verified with
+       npm run audit -- rotate-key                          the same, with a new one that seals from now on
 Exit codes: 0 it is, 1 it is not, 2 it cannot be said. FILE may be - for standard input.
 `;
 
@@ -48,8 +49,9 @@ const keysFrom = async (given: string): Promise<PublicKeys> => {
   return keys;
 };
 
-const verified = async (file: string, key: string | undefined): Promise<number> => {
-  const keys = key === undefined ? undefined : await keysFrom(key);
+const verified = async (file: string, given: readonly string[]): Promise<number> => {
+  const sets = await Promise.all(given.map(keysFrom));
+  const keys = sets.length === 0 ? undefined : new Map(sets.flatMap((each) => [...each]));
   const lines = file === "-" ? linesOf(process.stdin) : linesOfFile(file);
   const { isIntact, report } = await reading(file, () => verify(lines, keys));
   print(report);
@@ -78,11 +80,13 @@ const exported = async (workspaceId: string, file: string | undefined): Promise<
   return 0;
 };
 
-const publicKey = async (): Promise<number> => {
+/** All of them, as a JWK set (RFC 7517). */
+const publicKeys = async (isRotated: boolean): Promise<number> => {
   await using stack = new AsyncDisposableStack();
   const { auditedVault } = await installation();
-  const { key } = await auditedVault(stack);
-  print(JSON.stringify(key.publicJwk));
+  const { keys } = await auditedVault(stack);
+  if (isRotated) await keys.rotate();
+  print(JSON.stringify({ keys: await keys.publicKeys() }));
   return 0;
 };
 
@@ -105,14 +109,18 @@ const replayed = async (workspace: string): Promise<number> => {
   return differences === 0 ? 0 : 1;
 };
 
-const options = { workspace: { type: "string" }, to: { type: "string" }, key: { type: "string" } } as const;
+const options = {
+  workspace: { type: "string" },
+  to: { type: "string" },
+  key: { type: "string", multiple: true },
+} as const;
 const workspaceId = z.uuid();
 const Asked = z.union([
   z.strictObject({ action: z.literal("export"), workspace: workspaceId, to: z.string().optional() }),
-  z.strictObject({ action: z.literal("verify"), file: z.string(), key: z.string().optional() }),
+  z.strictObject({ action: z.literal("verify"), file: z.string(), key: z.array(z.string()).default([]) }),
   z.strictObject({ action: z.literal("replay"), workspace: workspaceId.or(z.literal("all")).default("all") }),
   z.strictObject({ action: z.literal("replay"), file: z.literal("all") }).transform(() => all),
-  z.strictObject({ action: z.literal("key") }),
+  z.strictObject({ action: z.enum(["key", "rotate-key"]) }),
 ]);
 const all = { action: "replay", workspace: "all" } as const;
 
@@ -136,7 +144,8 @@ const answer = (asked: z.output<typeof Asked>): Promise<number> => {
     case "replay":
       return replayed(asked.workspace);
     case "key":
-      return publicKey();
+    case "rotate-key":
+      return publicKeys(asked.action === "rotate-key");
   }
 };
 

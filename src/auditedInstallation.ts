@@ -9,8 +9,8 @@ import { keyVault } from "./platform/keyVault.ts";
 import { createLog } from "./platform/log.ts";
 import { openMasterKey } from "./platform/masterKey.ts";
 import type { Pool } from "./platform/postgres.ts";
-import type { SealKey } from "./platform/sealKey.ts";
-import { installedSealKey, sealedNow, sealingWith } from "./sealing.ts";
+import type { SealKeys } from "./platform/sealKeys.ts";
+import { installedSealKeys, sealedNow, sealingWith } from "./sealing.ts";
 import { writeSide } from "./writeSide.ts";
 
 const log = createLog("error");
@@ -32,22 +32,22 @@ export const auditedBackends = async (stack: AsyncDisposableStack): Promise<Audi
   return { store: openStore(backends.eventStoreUrl, stack), rows };
 };
 
-/** With its master key, under which the key that seals is. */
-export const auditedVault = (stack: AsyncDisposableStack): Promise<{ key: SealKey }> =>
-  withKey(readConfig(environment()), stack);
+/** With its master key, under which the keys that seal are. */
+export const auditedVault = (stack: AsyncDisposableStack): Promise<{ keys: SealKeys }> =>
+  withKeys(readConfig(environment()), stack);
 
-const withKey = async (
+const withKeys = async (
   config: Config,
   stack: AsyncDisposableStack,
-): Promise<{ store: EventStore; key: SealKey; sealing: Sealing }> => {
+): Promise<{ store: EventStore; keys: SealKeys; sealing: Sealing }> => {
   const backends = await joinBackends(config, log, stack);
   const pool = poolAs("everfold_api", { config, backends, log }, stack);
   const masterKey = await openMasterKey(pool, { given: config.ENCRYPTION_MASTER_KEY, dataDir: config.DATA_DIR });
-  const key = await installedSealKey(pool, masterKey);
+  const keys = await installedSealKeys(pool, masterKey);
   const store = openStore(backends.eventStoreUrl, stack);
   const codec = eventCodec(keyVault({ pool, masterKey }));
   const handler = writeSide({ config, store, codec, pool, masterKey, log }, stack);
-  return { store, key, sealing: sealingWith({ handler, store, key }) };
+  return { store, keys, sealing: sealingWith({ handler, store, keys }) };
 };
 
 /**
@@ -61,7 +61,7 @@ export const auditedStore = async (
   const config = readConfig(environment());
   const attempt = new AsyncDisposableStack();
   try {
-    const { store, sealing } = await withKey(config, attempt);
+    const { store, sealing } = await withKeys(config, attempt);
     stack.use(attempt);
     return { store, seal: sealedNow(sealing, now) };
   } catch (error) {

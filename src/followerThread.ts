@@ -15,7 +15,7 @@ import { reactionsWith } from "./reactions/all.ts";
 import { sealLedgers } from "./reactions/ledgerSealing.ts";
 import { keepLedgersUp } from "./reactions/ledgerUpkeep.ts";
 import { type ReactionRunner, runReactions } from "./reactions/runner.ts";
-import { installedSealKey, sealingWith } from "./sealing.ts";
+import { installedSealKeys, sealingWith } from "./sealing.ts";
 import { writeSide } from "./writeSide.ts";
 
 /** Whether they get on at all; how far behind they are is asked in the same way in every process (`readiness`). */
@@ -61,7 +61,7 @@ const react = ({ config, backends, log, pool, store, vault, codec, stack }: Thre
   const keeping = keepLedgersUp({ handler, dueLedgers: dueLedgersAt, now, log });
   stack.defer(() => keeping.stop());
   const sealing = sealLedgers({
-    openSealing: async () => sealingWith({ handler, store, key: await installedSealKey(api, masterKey) }),
+    openSealing: async () => sealingWith({ handler, store, keys: await installedSealKeys(api, masterKey) }),
     unsealedLedgers: (page) => unsealedLedgers(pool, page),
     intervalMs: config.SEAL_INTERVAL * 1_000,
     ...{ now, log },

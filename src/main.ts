@@ -37,12 +37,12 @@ import { openMasterKey } from "./platform/masterKey.ts";
 import { migrate } from "./platform/migrations.ts";
 import { passwords } from "./platform/passwords.ts";
 import { type Pool, readAsTenant } from "./platform/postgres.ts";
-import type { SealKey } from "./platform/sealKey.ts";
+import type { SealKeys } from "./platform/sealKeys.ts";
 import { openSigningKeys } from "./platform/signingKeys.ts";
 import { projections } from "./projections/all.ts";
 import { followProjected, ownWrites } from "./projections/positions.ts";
 import { type Readiness, readiness } from "./readiness.ts";
-import { installedSealKey, sealingWith } from "./sealing.ts";
+import { installedSealKeys, sealingWith } from "./sealing.ts";
 import { writeSide } from "./writeSide.ts";
 
 export type Everfold = {
@@ -129,7 +129,7 @@ const serve = async (
     audience: config.JWT_AUDIENCE,
     lifetimeS: config.JWT_ACCESS_EXPIRY,
   });
-  const sealKey = await installedSealKey(pool, backends.masterKey);
+  const sealKeys = await installedSealKeys(pool, backends.masterKey);
   const check = accessControl(handler);
   const now = () => new Date().toISOString();
   const { dependencies, untilReady } = readiness({ pool, store, followers, projected });
@@ -149,9 +149,9 @@ const serve = async (
       readAsTenant: (tenant, work) => readAsTenant(pool, tenant, work),
       now,
     },
-    keys: { jwks: () => tokens.jwks(), ledgerKeys: () => ({ keys: [sealKey.publicJwk] }) },
+    keys: { jwks: () => tokens.jwks(), ledgerKeys: async () => ({ keys: [...(await sealKeys.publicKeys())] }) },
     dependencies,
-    features: features(within, { tokens, sealKey, now }),
+    features: features(within, { tokens, sealKeys, now }),
   });
   stack.defer(() => server.close());
   const url = await server.listen({ host: config.HOST, port: config.PORT });
@@ -161,10 +161,10 @@ const serve = async (
 /** Of so many users and workspaces the process knows what they wrote last. */
 const ownersRemembered = 100_000;
 
-type Served = { tokens: ReturnType<typeof accessTokens>; sealKey: SealKey; now: () => string };
+type Served = { tokens: ReturnType<typeof accessTokens>; sealKeys: SealKeys; now: () => string };
 
 const features =
-  ({ config, backends, handler, store }: Within, { tokens, sealKey, now }: Served) =>
+  ({ config, backends, handler, store }: Within, { tokens, sealKeys, now }: Served) =>
   (app: App): void => {
     const hashOf = keyedHash(deriveKey(backends.masterKey, "blind-index"));
     const blindIndex: BlindIndex = (purpose, value) => derivedId(hashOf(`${purpose}/${value}`));
@@ -197,7 +197,7 @@ const features =
         mayReceive: async ({ actor: { id: userId }, organizationId }, workspaceId) =>
           check("billing:admin", { userId: String(userId), organizationId: String(organizationId) }, workspaceId),
       }),
-      seal: sealLedger(sealingWith({ handler, store, key: sealKey })),
+      seal: sealLedger(sealingWith({ handler, store, keys: sealKeys })),
       // Reading writes nothing: who wants the newest events sealed asks for that first.
       ledgerExport: ledgerExport({ store, seal: async () => undefined }),
       ledgerEvents: async function* (workspaceId) {

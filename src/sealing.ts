@@ -7,18 +7,18 @@ import type { EventStore } from "./eventstore/store.ts";
 import { isRejection } from "./kernel/rejection.ts";
 import { deriveKey } from "./platform/encryption.ts";
 import type { Pool } from "./platform/postgres.ts";
-import { openSealKey, type SealKey } from "./platform/sealKey.ts";
+import { openSealKeys, type SealKeys } from "./platform/sealKeys.ts";
 
-/** The installation's key, unwrapped. `pool` is of the API's role. */
-export const installedSealKey = (pool: Pool, masterKey: Uint8Array): Promise<SealKey> =>
-  openSealKey(pool, deriveKey(masterKey, "seal-key"));
+/** The installation's keys. `pool` is of the API's role. */
+export const installedSealKeys = (pool: Pool, masterKey: Uint8Array): Promise<SealKeys> =>
+  openSealKeys(pool, deriveKey(masterKey, "seal-key"));
 
 const ledgerStream = (workspaceId: string): string => `${creditLedger.category}-${workspaceId}`;
 
-type Within = { handler: Pick<Handler, "handle">; store: Pick<EventStore, "last" | "read">; key: SealKey };
+type Within = { handler: Pick<Handler, "handle">; store: Pick<EventStore, "last" | "read">; keys: SealKeys };
 
 /** What sealing takes, for whoever asks for it. */
-export const sealingWith = ({ handler, store, key }: Within): Sealing => ({
+export const sealingWith = ({ handler, store, keys }: Within): Sealing => ({
   handler,
   headOf: async (workspaceId) => {
     const last = await store.last(ledgerStream(workspaceId));
@@ -34,7 +34,8 @@ export const sealingWith = ({ handler, store, key }: Within): Sealing => ({
     const [event] = await Array.fromAsync(store.read(ledgerStream(workspaceId), BigInt(revision), 1));
     return { revision, chain: event?.metadata.chain ?? null };
   },
-  sign: (ledger) => {
+  sign: async (ledger) => {
+    const key = await keys.current();
     const statement = { ...ledger, keyId: key.publicJwk.kid };
     return { ...statement, signature: key.sign(canonical(statement)) };
   },

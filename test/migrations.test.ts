@@ -78,7 +78,8 @@ describe("a vault that holds keys", () => {
     sql`insert into vault.subject_keys (subject_id, kind, wrapped_key, key_version)
       values (gen_random_uuid(), 'user', ${Buffer.alloc(60)}, 1)`,
     sql`insert into vault.signing_keys (kid, public_jwk, wrapped_private) values ('k', '{}', ${Buffer.alloc(60)})`,
-    sql`insert into vault.seal_key (kid, public_jwk, wrapped_private) values ('k', '{}', ${Buffer.alloc(60)})`,
+    sql`insert into vault.seal_keys (number, kid, public_jwk, wrapped_private)
+      values (1, 'k', '{}', ${Buffer.alloc(60)})`,
   ])("is not taken back: with its keys everything encrypted under them would be gone", async (insertKey) => {
     const { url } = await emptyDatabase();
     const applied = await migrate(url);

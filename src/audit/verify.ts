@@ -21,6 +21,8 @@ type Examination = {
   events: Recomputation | undefined;
   position: bigint;
   seal: NumberedSeal | undefined;
+  /** By their ids, those that have sealed it, in their order. */
+  keyIds: Set<string>;
 };
 
 /**
@@ -36,6 +38,7 @@ export const verify = async (lines: AsyncIterable<TextLine>, keys: PublicKeys | 
     events: undefined,
     position: -1n,
     seal: undefined,
+    keyIds: new Set(),
   };
   for await (const line of lines) {
     if (line.text.trim() === "") continue;
@@ -69,14 +72,18 @@ const examineEvent = async (event: StoredEvent, examination: Examination): Promi
 };
 
 const examineSeal = (seal: NumberedSeal, examination: Examination): string | undefined => {
-  const { index, keys, workspaceId, seal: before } = examination;
-  const { number, revision } = seal;
+  const { index, keys, workspaceId, seal: before, keyIds } = examination;
+  const { number, revision, keyId } = seal;
   examination.seal = seal;
   if (number !== (before?.number ?? 0) + 1)
     return `Seal ${number} stands where seal ${(before?.number ?? 0) + 1} should.`;
   if (workspaceId !== undefined && seal.workspaceId !== workspaceId) return `Seal ${number} is of another ledger.`;
   const forgery = keys && forgeryIn(keys, seal);
   if (forgery !== undefined) return `Seal ${number} ${forgery}.`;
+  // Whoever has got hold of a key that was replaced can do nothing with it behind its successor's first seal.
+  if (before && keyId !== before.keyId && keyIds.has(keyId))
+    return `Seal ${number} is signed with the key ${keyId}, which another one had replaced before.`;
+  keyIds.add(keyId);
   if (before && revision <= before.revision) return `Seal ${number} goes back behind the one before it.`;
   const sealed = index.at(revision);
   const last = index.revision();
@@ -86,7 +93,7 @@ const examineSeal = (seal: NumberedSeal, examination: Examination): string | und
     : `Seal ${number} is over another history: revision ${revision} is not the one sealed.`;
 };
 
-const conclusion = ({ index, keys, events, workspaceId, seal }: Examination): Verdict => {
+const conclusion = ({ index, keys, events, workspaceId, seal, keyIds }: Examination): Verdict => {
   const ledger = events?.ledger();
   if (ledger?.status !== "open") return { isIntact: false, report: "There are no events in it." };
   const last = index.revision();
@@ -100,10 +107,10 @@ const conclusion = ({ index, keys, events, workspaceId, seal }: Examination): Ve
   const { posted, held } = balanceOf(ledger);
   const balance = `balance ${posted} credits${held === 0 ? "" : `, ${held} of them held`}`;
   const summary = `${several(last + 1, "event")} of ${workspaceId}, chain intact, ${balance}.`;
-  return { isIntact: true, report: `${summary}\n${aboutSeals(seal, keys)}` };
+  return { isIntact: true, report: `${summary}\n${aboutSeals(keys && seal, keyIds.size)}` };
 };
 
-const aboutSeals = (seal: NumberedSeal | undefined, keys: PublicKeys | undefined): string =>
-  seal && keys
-    ? `${several(seal.number, "seal")}, all genuine, one over the last event: at ${seal.sealedAt} none was missing.`
+const aboutSeals = (seal: NumberedSeal | undefined, keys: number): string =>
+  seal
+    ? `${several(seal.number, "seal")}${keys > 1 ? ` by ${keys} keys` : ""}, all genuine, one over the last event: at ${seal.sealedAt} none was missing.`
     : "Seals were not checked, since no --key is given: a history made anew, or cut off, cannot be seen.";

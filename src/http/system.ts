@@ -32,7 +32,7 @@ type System = {
   isDraining: () => boolean;
   jwks: () => JSONWebKeySet;
   /** What the seals of ledgers are verified with. */
-  ledgerKeys: () => JSONWebKeySet;
+  ledgerKeys: () => Promise<JSONWebKeySet>;
 };
 
 /** What anybody may ask of the process itself; at the root as well, where orchestrators and verifiers look for it. */
@@ -69,7 +69,12 @@ export const systemRoutes = (server: FastifyInstance, ports: Ports, routes: Rout
       return sendFailure(request, reply, { status: 503, code: "NOT_READY", message, details: { dependencies } });
     },
   });
-  const addKeys = (path: string, name: string, example: Record<string, string>, keys: () => JSONWebKeySet): void => {
+  const addKeys = (
+    path: string,
+    name: string,
+    example: Record<string, string>,
+    keys: System["jwks" | "ledgerKeys"],
+  ): void => {
     const data = { keys: [example] };
     add(path, {
       route: {
@@ -79,7 +84,10 @@ export const systemRoutes = (server: FastifyInstance, ports: Ports, routes: Rout
         example: { data, answer: data },
       },
       handle: async (_, reply) =>
-        reply.type("application/jwk-set+json").header("cache-control", JWKS_CACHING).send(keys()),
+        reply
+          .type("application/jwk-set+json")
+          .header("cache-control", JWKS_CACHING)
+          .send(await keys()),
     });
   };
   const rsa = { kty: "RSA", kid: "Z0dQ…", alg: "RS256", use: "sig", n: "0vx7…", e: "AQAB" };

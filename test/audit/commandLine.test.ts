@@ -163,6 +163,22 @@ describe("npm run audit -- export", () => {
   });
 });
 
+test("npm run audit -- rotate-key has a new key seal, and verify takes the old one and the new one", async () => {
+  const before = (await audit("key")).out.trim();
+  const first = await exported(workspace);
+  const rotated = JSON.parse((await audit("rotate-key")).out);
+  expect(rotated.keys.slice(0, -1)).toEqual(JSON.parse(before).keys);
+  expectStatus(201, await debit("after the rotation"));
+  const second = await exported(workspace);
+  const added = JSON.stringify(rotated.keys.at(-1));
+  expect(await audit("verify", first, "--key", before)).toMatchObject({ code: 0 });
+  expect(await audit("verify", second, "--key", before)).toMatchObject({ code: 1 });
+  expect(await audit("verify", second, "--key", before, "--key", added)).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("by 2 keys, all genuine"),
+  });
+});
+
 test("npm run audit -- key says what is wrong with another master key", async () => {
   const { code, out, err } = await started(["key"], { ENCRYPTION_MASTER_KEY: "09".repeat(32) }).outcome;
   expect([code, out, err]).toEqual([2, "", expect.stringMatching(/^ENCRYPTION_MASTER_KEY is not the master key.*\n$/)]);
@@ -178,6 +194,7 @@ test.each([
   [["export", "--workspace", "x"]],
   [["replay", "x"]],
   [["key", "--to", "x"]],
+  [["rotate-key", "x"]],
 ])("%j is answered with how it is used", async (args) => {
   const { code, err } = await audit(...args);
   expect([code, err]).toEqual([2, expect.stringContaining("Usage: npm run audit -- ")]);

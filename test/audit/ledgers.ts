@@ -10,15 +10,15 @@ import type { Sealing } from "../../src/commands/credits/seals.ts";
 import type { Handler } from "../../src/commands/handler.ts";
 import { isRejection } from "../../src/kernel/rejection.ts";
 import { newKey } from "../../src/platform/encryption.ts";
-import type { SealKey } from "../../src/platform/sealKey.ts";
-import { installedSealKey, sealedNow, sealingWith } from "../../src/sealing.ts";
+import type { SealKeys } from "../../src/platform/sealKeys.ts";
+import { installedSealKeys, sealedNow, sealingWith } from "../../src/sealing.ts";
 import { contextOf, type Process, type WriteSide } from "../commands/writeSide.ts";
 
 /** A process that writes ledgers and seals them, and what auditors get of it. */
 export type Bookkeeping = {
   handler: Handler;
   store: Process["store"];
-  key: SealKey;
+  keys: SealKeys;
   sealing: Sealing;
   seal(workspaceId: string): Promise<unknown>;
   /** The lines of an export, sealed at that moment. */
@@ -27,12 +27,12 @@ export type Bookkeeping = {
 
 export const bookkeeping = async (writeSide: WriteSide, masterKey = newKey()): Promise<Bookkeeping> => {
   const { handler, store } = writeSide.process();
-  const key = await installedSealKey(writeSide.pool, masterKey);
-  const sealing = sealingWith({ handler, store, key });
+  const keys = await installedSealKeys(writeSide.pool, masterKey);
+  const sealing = sealingWith({ handler, store, keys });
   const seal = sealedNow(sealing, () => new Date().toISOString());
   const lines = ledgerExport({ store, seal });
   return {
-    ...{ handler, store, key, sealing, seal },
+    ...{ handler, store, keys, sealing, seal },
     exported: async (workspaceId) => (await Array.fromAsync(lines(workspaceId))).map((line) => JSON.stringify(line)),
   };
 };

@@ -10,7 +10,7 @@ import { createLog } from "../../src/platform/log.ts";
 import { query } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { sealLedgers } from "../../src/reactions/ledgerSealing.ts";
-import { installedSealKey, sealingWith } from "../../src/sealing.ts";
+import { installedSealKeys, sealingWith } from "../../src/sealing.ts";
 import { contextOf, startWriteSide, type WriteSide } from "../commands/writeSide.ts";
 import { until } from "../projections/readSide.ts";
 import { type Bookkeeping, bookkeeping } from "./ledgers.ts";
@@ -110,7 +110,7 @@ test("a ledger made anew below its last seal is not sealed again by having grown
   const tampered = { last: store.last, read: madeAnew };
   const again = sealLedger({
     ...sealing,
-    lastSealed: sealingWith({ handler, store: tampered, key: books.key }).lastSealed,
+    lastSealed: sealingWith({ handler, store: tampered, keys: books.keys }).lastSealed,
   });
   expect(await again.execute({ workspaceId }, contextOf())).toMatchObject({ code: "LEDGER_UNLIKE_SEAL" });
   expect(await sealsOf(workspaceId)).toEqual([1]);
@@ -119,8 +119,8 @@ test("a ledger made anew below its last seal is not sealed again by having grown
 
 describe("the key that seals", () => {
   test("is one for all processes, and says nothing secret", async () => {
-    const { publicJwk } = books.key;
-    expect(others.key.publicJwk).toEqual(publicJwk);
+    const { publicJwk } = await books.keys.current();
+    expect((await others.keys.current()).publicJwk).toEqual(publicJwk);
     expect(publicJwk).toEqual({
       ...{ kty: "OKP", crv: "Ed25519", alg: "EdDSA", use: "sig" },
       x: expect.stringMatching(/^[\w-]{43}$/),
@@ -129,17 +129,17 @@ describe("the key that seals", () => {
   });
 
   test("is kept encrypted under the master key: another one does not open it", async () => {
-    await expect(installedSealKey(writeSide.pool, newKey())).rejects.toThrow();
+    await expect(installedSealKeys(writeSide.pool, newKey())).rejects.toThrow();
     const [row] = await query<{ private: Buffer }>(
       writeSide.pool,
-      sql`select wrapped_private as private from vault.seal_key`,
+      sql`select wrapped_private as private from vault.seal_keys`,
     );
     // A private key of this kind begins so in PKCS #8 (RFC 8410).
     expect(row?.private.toString("hex")).not.toContain("302e020100300506032b6570");
   });
 
   test("stays: nobody can put another one in its place", async () => {
-    await expect(query(writeSide.pool, sql`delete from vault.seal_key`)).rejects.toThrow("permission denied");
-    await expect(query(writeSide.pool, sql`update vault.seal_key set kid = 'x'`)).rejects.toThrow("permission denied");
+    await expect(query(writeSide.pool, sql`delete from vault.seal_keys`)).rejects.toThrow("permission denied");
+    await expect(query(writeSide.pool, sql`update vault.seal_keys set kid = 'x'`)).rejects.toThrow("permission denied");
   });
 });

@@ -17,7 +17,7 @@ let foreign: string[];
 beforeAll(async () => {
   writeSide = await startWriteSide();
   books = await bookkeeping(writeSide);
-  keys = keysOf(books.key.publicJwk);
+  keys = keysOf((await books.keys.current()).publicJwk);
   lines = await books.exported(await livelyLedger(books));
   foreign = await books.exported(await livelyLedger(books));
   events = lines.filter((line) => !isSeal(line)).length;
@@ -155,13 +155,10 @@ describe("what was done to an exported ledger is found and named:", () => {
 
   test("a key that is another one, also under the name of the right one", async () => {
     const { publicKey } = generateKeyPairSync("ed25519");
-    const { kid } = books.key.publicJwk;
-    const other = { ...publicKey.export({ format: "jwk" }), kid: "another" };
-    expect((await verdict(lines, keysOf(other))).report).toBe(
-      `Seal 1 is signed with the key ${kid}, which is not the one given.`,
-    );
-    expect((await verdict(lines, keysOf({ ...other, kid }))).report).toBe(
-      "Seal 1 is not signed with the key it names.",
-    );
+    const { kid } = (await books.keys.current()).publicJwk;
+    for (const named of ["another", kid])
+      expect((await verdict(lines, keysOf({ ...publicKey.export({ format: "jwk" }), kid: named }))).report).toBe(
+        `Seal 1 is signed with the key ${kid}, which is none of those given.`,
+      );
   });
 });

@@ -181,7 +181,9 @@ export const serveGreetings = async (
     ports: { ...greetingPorts(), ...extra.ports },
     keys: {
       jwks: () => ({ keys: [{ kty: "RSA", kid: "one", alg: "RS256", use: "sig", n: "AQAB", e: "AQAB" }] }),
-      ledgerKeys: () => ({ keys: [{ kty: "OKP", kid: "two", alg: "EdDSA", use: "sig", crv: "Ed25519", x: "AQAB" }] }),
+      ledgerKeys: async () => ({
+        keys: [{ kty: "OKP", kid: "two", alg: "EdDSA", use: "sig", crv: "Ed25519", x: "AQAB" }],
+      }),
     },
     dependencies: extra.dependencies ?? [{ name: "postgres", fault: async () => undefined }],
     features: extra.features ?? greetingRoutes,

@@ -58,7 +58,8 @@ export type Sealing = {
   headOf: (workspaceId: string) => Promise<LedgerHead | undefined>;
   /** Null for a ledger without a seal. */
   lastSealed: (workspaceId: string) => Promise<SealedLink | null>;
-  sign: (ledger: Omit<SealStatement, "keyId">) => Seal;
+  /** With the key that seals now. */
+  sign: (ledger: Omit<SealStatement, "keyId">) => Promise<Seal>;
 };
 
 /** Signs where a ledger ends now. Answered with the last seal: an older one when nothing has happened since. */
@@ -69,12 +70,13 @@ export const sealLedger = ({ handler, headOf, lastSealed, sign }: Sealing) =>
     input: z.object({ workspaceId: z.uuid() }),
     output: Seal,
     execute: async ({ workspaceId }, context) => {
-      // Before the end: what is sealed in between could be beyond an end that was read first.
+      // Before the end, which could else be behind what is sealed in between; and before it is known which key seals
+      // now: a seal by one that was replaced does not come behind one by its successor.
       const sealed = await lastSealed(workspaceId);
       const head = await headOf(workspaceId);
       if (!head) return reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
       const { organizationId, revision, chain } = head;
-      const seal = sign({ workspaceId, revision, chain, sealedAt: context.now });
+      const seal = await sign({ workspaceId, revision, chain, sealedAt: context.now });
       const asked: CommandContext = { ...unconditional(context), preparedFrom: { workspaceId } };
       return handler.handle(SealLedger, { ...seal, organizationId, sealed }, asked);
     },

@@ -70,7 +70,7 @@ test("a ledger that is not there cannot be sealed", async () => {
     handler: { handle },
     headOf: async () => undefined,
     lastSealed: async () => null,
-    sign: () => seal(0),
+    sign: async () => seal(0),
   };
   expect(await sealLedger(sealing).execute({ workspaceId: id("nowhere") }, contextOf())).toMatchObject({
     code: "RESOURCE_NOT_FOUND",
