@@ -1,4 +1,7 @@
-/** How many bytes a value takes as JSON, or one more for each list and object: counted, at a third of what spelling costs. */
+/**
+ * How many bytes a value takes as JSON, or one more for each list and object: counted, which takes a third of the time
+ * of spelling it.
+ */
 export const jsonBytes = (value: unknown): number => {
   if (typeof value === "string") return plain.test(value) ? value.length + 2 : Buffer.byteLength(JSON.stringify(value));
   if (!isObject(value)) return String(value).length;
