@@ -184,26 +184,31 @@ const summary = (table: Table, rows: readonly FoldedRow[]): TableChanges => {
 
 type Group<Member> = { set: string[]; add: string[]; members: Member[] };
 
-/** By the columns set and added to. */
+/** By the columns set and added to, which are mostly those of the row before. */
 const groupsOf = <Member>(all: readonly Member[], updatedIn: (member: Member) => Updated): Group<Member>[] => {
   const groups = new Map<string, Group<Member>>();
-  /** The same columns may come in any order, and mostly come in the same. */
-  const byOrder = new Map<string, Group<Member>>();
-  const groupFor = ({ set, add }: Updated): Group<Member> => {
-    const columns = { set: Object.keys(set).sort(), add: Object.keys(add).sort() };
-    const id = signature(columns.set, columns.add);
-    const group = groups.get(id) ?? { ...columns, members: [] };
-    groups.set(id, group);
-    return group;
-  };
+  let before: { updated: Updated; group: Group<Member> } | undefined;
   for (const member of all) {
     const updated = updatedIn(member);
-    const order = signature(Object.keys(updated.set), Object.keys(updated.add));
-    const group = byOrder.get(order) ?? groupFor(updated);
-    byOrder.set(order, group);
+    const group = before && isLike(before.updated, updated) ? before.group : groupOf(groups, updated);
     group.members.push(member);
+    before = { updated, group };
   }
   return [...groups.values()];
 };
 
-const signature = (set: readonly string[], add: readonly string[]): string => `${set.join()}+${add.join()}`;
+const groupOf = <Member>(groups: Map<string, Group<Member>>, { set, add }: Updated): Group<Member> => {
+  const columns = { set: Object.keys(set).sort(), add: Object.keys(add).sort() };
+  const id = `${columns.set.join()}+${columns.add.join()}`;
+  const group = groups.get(id) ?? { ...columns, members: [] };
+  groups.set(id, group);
+  return group;
+};
+
+const isLike = (a: Updated, b: Updated): boolean => hasSameNames(a.set, b.set) && hasSameNames(a.add, b.add);
+
+const hasSameNames = (a: Values, b: Values): boolean => {
+  for (const name in a) if (!(name in b)) return false;
+  for (const name in b) if (!(name in a)) return false;
+  return true;
+};
