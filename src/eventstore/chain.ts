@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { NewEvent } from "./store.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 type Link = { id: string; type: string; data: unknown; metadata: Values };
@@ -56,10 +57,21 @@ const canonicalObject = (object: Values, without?: string): string => {
  * workspace's id), the event's id, its type, its data and its metadata but for the link itself, both canonical and as
  * stored, one a line. None of them can hold a line break, so no two histories have the same text.
  */
-export const linkOf = (previous: string, { id, type, data, metadata }: Link): string => {
-  const others = metadata["chain"] === undefined ? canonical(metadata) : canonicalObject(metadata, "chain");
-  const said = `${canonical(data)}\n${others}`;
-  return hash("sha256", `${previous}\n${id}\n${type}\n${said}`, "hex");
+export const linkOf = (previous: string, { id, type, data, metadata }: Link): string =>
+  linkOver(previous, id, type, canonical(data), unlinked(metadata));
+
+const unlinked = (metadata: Values): string =>
+  metadata["chain"] === undefined ? canonical(metadata) : canonicalObject(metadata, "chain");
+
+const linkOver = (previous: string, id: string, type: string, data: string, metadata: string): string =>
+  hash("sha256", `${previous}\n${id}\n${type}\n${data}\n${metadata}`, "hex");
+
+/** The event with its link, and as JSON: what the link was made of need not be spelled again to be stored. */
+export const linked = (previous: string, event: NewEvent): NewEvent & { metadata: { chain: string } } => {
+  const [data, others] = [canonical(event.data), unlinked(event.metadata)];
+  const chain = linkOver(previous, event.id, event.type, data, others);
+  const json = { data, metadata: `${others.slice(0, -1)},"chain":"${chain}"}` };
+  return { ...event, metadata: { ...event.metadata, chain }, json };
 };
 
 export type ChainVerdict =

@@ -79,12 +79,12 @@ async function* readingOver(connection: Connection, request: Uint8Array): AsyncG
 /** Not one of the store's own. */
 const isOurs = ({ stream }: StoredEvent): boolean => !stream.startsWith("$");
 
-const proposed = ({ id, type, data, metadata }: NewEvent): ProposedEvent => ({
+const proposed = ({ id, type, data, metadata, json }: NewEvent): ProposedEvent => ({
   id,
   type,
   isJson: true,
-  data: JSON.stringify(data),
-  metadata: JSON.stringify(metadata),
+  data: json?.data ?? JSON.stringify(data),
+  metadata: json?.metadata ?? JSON.stringify(metadata),
 });
 
 /**

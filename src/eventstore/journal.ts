@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EventDefs, EventOf, Recorded } from "../kernel/decider.ts";
 import { Unavailable } from "../platform/unavailable.ts";
-import { linkOf } from "./chain.ts";
+import { linked } from "./chain.ts";
 import type { Codec } from "./codec.ts";
 import { AppendAnswerLost, type EventStore, EventStoreUnavailable, type NewEvent, type StoredEvent } from "./store.ts";
 
@@ -50,11 +50,12 @@ export const journalOf = <D extends EventDefs>(options: Options<D>): Journal<D> 
 /** The chain is over the data as it is stored, so that anyone can verify it without a key. */
 const chained = (events: readonly NewEvent[], from: string): [NewEvent[], string] => {
   let chain = from;
-  const linked = events.map((event) => {
-    chain = linkOf(chain, event);
-    return { ...event, metadata: { ...event.metadata, chain } };
+  const chained = events.map((event) => {
+    const next = linked(chain, event);
+    chain = next.metadata.chain;
+    return next;
   });
-  return [linked, chain];
+  return [chained, chain];
 };
 
 /**

@@ -12,7 +12,10 @@ export type StoredEvent = {
   /** Commit position in `$all`. */
   position: bigint;
 };
-export type NewEvent = Pick<StoredEvent, "id" | "type" | "data" | "metadata">;
+export type NewEvent = Pick<StoredEvent, "id" | "type" | "data" | "metadata"> & {
+  /** The same as text, where it has been spelled already. */
+  json?: { data: string; metadata: string };
+};
 
 /** The expected revision of a stream that must not exist yet. */
 export const noStream = -1n;

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import canonicalize from "canonicalize";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { canonical, linkOf, verifyChain } from "../../src/eventstore/chain.ts";
+import { canonical, linked, linkOf, verifyChain } from "../../src/eventstore/chain.ts";
+import { systemMetadata } from "../support/metadata.ts";
 
 const workspaceId = "9f2c1a34-5b6d-4e7f-8a90-b1c2d3e4f506";
 
@@ -27,6 +28,20 @@ test("a chain that nobody touched is intact, also when its events were stored an
       expect(await verifyChain(workspaceId, read)).toEqual({ isIntact: true, ...head });
     }),
     { numRuns: 100 },
+  );
+});
+
+test("what a link was made of is what is stored, and leads to the same link again", () => {
+  const text = fc.string({ unit: "binary" }).map((string) => string.toWellFormed());
+  fc.assert(
+    fc.property(fc.dictionary(text, fc.jsonValue()), text, (data, userAgent) => {
+      const event = { id: randomUUID(), type: "CreditsDebited", data, metadata: systemMetadata({ userAgent }) };
+      const { json, metadata } = linked(workspaceId, event);
+      const stored = { ...event, data: JSON.parse(json?.data ?? ""), metadata: JSON.parse(json?.metadata ?? "") };
+      expect(stored).toEqual(JSON.parse(JSON.stringify({ ...event, metadata })));
+      expect(metadata.chain).toBe(linkOf(workspaceId, stored));
+    }),
+    { numRuns: 300 },
   );
 });
 

@@ -32,7 +32,7 @@ export const answersOf = (call: ClientHttp2Stream): Answers => {
           if (messages.length > 0) yield messages;
         }
         isOver = true;
-        call.end();
+        if (!call.writableEnded) call.end();
       } catch (cause) {
         throw failureIn(lastWords()) ?? (cause instanceof EventStoreUnavailable ? cause : broken(cause));
       } finally {

@@ -24,8 +24,12 @@ const delimitedType = 2;
 const fixed32Type = 5;
 
 export const openMessage = (bytes: Buffer, at = 0, end = bytes.length): MessageReader => ({
-  ...{ bytes, end, at },
-  ...{ field: 0, from: at, to: at },
+  bytes,
+  end,
+  at,
+  field: 0,
+  from: at,
+  to: at,
 });
 
 /** Whatever is not read of a field is thereby passed over. False at the message's end. */

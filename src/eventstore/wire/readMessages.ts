@@ -101,29 +101,26 @@ const eventIn = (resolved: MessageReader): Followed | undefined => {
 };
 
 const recordedIn = (recorded: MessageReader): StoredEvent => {
-  const event = {
-    ...{ id: "", stream: "", type: "", revision: 0n, position: 0n },
-    ...{ data: nothing, metadata: nothing },
-  };
-  let isJson = false;
+  const { recorded: known } = field;
+  let [id, stream, type, isJson] = ["", "", "", false];
+  let [revision, position] = [0n, 0n];
+  let [data, metadata] = [nothing, nothing];
   while (nextField(recorded)) {
-    const { recorded: known } = field;
-    if (recorded.field === known.id) event.id = uuidIn(recorded);
-    else if (recorded.field === known.stream) event.stream = nameIn(messageIn(recorded));
-    else if (recorded.field === known.revision) event.revision = unsignedIn(recorded);
-    else if (recorded.field === known.commit) event.position = unsignedIn(recorded);
-    else if (recorded.field === known.metadata) event.metadata = bytesIn(recorded);
-    else if (recorded.field === known.data) event.data = bytesIn(recorded);
+    if (recorded.field === known.id) id = uuidIn(recorded);
+    else if (recorded.field === known.stream) stream = nameIn(messageIn(recorded));
+    else if (recorded.field === known.revision) revision = unsignedIn(recorded);
+    else if (recorded.field === known.commit) position = unsignedIn(recorded);
+    else if (recorded.field === known.metadata) metadata = bytesIn(recorded);
+    else if (recorded.field === known.data) data = bytesIn(recorded);
     else if (recorded.field === known.property) {
-      const { name, value } = propertyIn(messageIn(recorded));
-      if (name === "type") event.type = value;
-      else if (name === "content-type") isJson = value === "application/json";
+      const property = propertyIn(messageIn(recorded));
+      if (property.name === "type") type = property.value;
+      else if (property.name === "content-type") isJson = property.value === "application/json";
     }
   }
-  const data = isJson ? jsonIn(event.data) : event.data;
-  const metadata = jsonIn(event.metadata);
+  const said = { data: isJson ? jsonIn(data) : data, metadata: jsonIn(metadata) };
   // What stands in the streams of our categories was written by our own codec, which checks it again when it decodes.
-  return { ...event, data, metadata } as StoredEvent;
+  return { id, stream, type, ...said, revision, position } as StoredEvent;
 };
 
 const nothing: Buffer = Buffer.alloc(0);
