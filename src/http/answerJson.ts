@@ -1,91 +1,80 @@
 import { z } from "zod";
 
-/** What a schema lets out of a value. */
-type Take = (value: unknown) => unknown;
+type Fits = (value: unknown) => boolean;
 
 /**
- * JSON of what an answer's schema describes, and of no field more. Every value is checked for its kind, so that an
- * answer has the shape that is documented or is none; formats and bounds were checked when a value came in, and
- * checking them again took twice as long as writing the answer.
+ * JSON of what an answer's schema describes, and of no field more. An answer that is found to have these fields and no
+ * others, each of its kind, is written as it is: formats and bounds were checked when a value came in, and to check
+ * them again costs twice as much as to write the answer. With any other it is as the schema says.
  *
- * Errors: `TypeError` for a value of another kind; zod's own where the schema has a kind that is not known here.
+ * Errors: zod's, for an answer that the schema does not permit.
  */
 export const answerJson = (schema: z.core.$ZodType): ((answer: unknown) => string) => {
-  const take = taking(schema);
-  return (answer) => JSON.stringify(take(answer));
+  const fits = fitting(schema);
+  return (answer) => JSON.stringify(fits(answer) ? answer : z.encode(schema, answer));
 };
 
-const taking = (schema: z.core.$ZodType): Take => {
-  if (schema instanceof z.ZodObject && schema.def.catchall === undefined) return takeFields(schema.shape);
-  if (schema instanceof z.ZodArray) return takeItems(taking(schema.element));
-  if (schema instanceof z.ZodNullable) return orNull(taking(schema.unwrap()));
-  if (schema instanceof z.ZodOptional) return taking(schema.unwrap());
-  if (schema instanceof z.ZodDiscriminatedUnion) return takeOption(schema.def);
+/** What is not known here fits nothing. */
+const fitting = (schema: z.core.$ZodType): Fits => {
+  if (schema instanceof z.ZodObject) return fittingFields(schema.shape);
+  if (schema instanceof z.ZodArray) return fittingItems(fitting(schema.element));
+  if (schema instanceof z.ZodRecord) return fittingEntries(fitting(schema.valueType));
+  if (schema instanceof z.ZodNullable) return orNull(fitting(schema.unwrap()));
+  if (schema instanceof z.ZodOptional) return fitting(schema.unwrap());
+  if (schema instanceof z.ZodDiscriminatedUnion) return fittingOption(schema.def);
   const { values, def }: { values?: ReadonlySet<unknown> | undefined; def: z.core.$ZodTypeDef } = schema._zod;
-  if (values) return only((value) => values.has(value));
-  return kinds[def.type] ?? ((value) => z.encode(schema, value));
+  return values ? (value) => values.has(value) : (kinds[def.type] ?? (() => false));
 };
 
-const takeFields = (shape: Readonly<Record<string, z.core.$ZodType>>): Take => {
+const kinds: Readonly<Record<string, Fits>> = {
+  string: (value) => typeof value === "string",
+  number: Number.isFinite,
+  boolean: (value) => typeof value === "boolean",
+  unknown: () => true,
+};
+
+const fittingFields = (shape: Readonly<Record<string, z.core.$ZodType>>): Fits => {
   const fields = Object.entries(shape).map(([name, schema]) => ({
     name,
     isOptional: schema instanceof z.ZodOptional,
-    take: taking(schema),
+    fits: fitting(schema),
   }));
   return (value) => {
-    const given = fieldsOf(value);
-    const taken: Record<string, unknown> = {};
-    for (const { name, isOptional, take } of fields) {
-      const field = given[name];
-      if (field !== undefined || !isOptional) taken[name] = take(field);
+    if (!isObject(value)) return false;
+    let known = 0;
+    for (const { name, isOptional, fits } of fields) {
+      const field = value[name];
+      if (field === undefined && isOptional) continue;
+      if (!fits(field)) return false;
+      known += 1;
     }
-    return taken;
+    return Object.keys(value).length === known;
   };
 };
 
-const takeItems =
-  (take: Take): Take =>
-  (value) => {
-    if (!Array.isArray(value)) throw new TypeError("an answer has no list where its schema has one");
-    return value.map(take);
-  };
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const fittingEntries =
+  (fits: Fits): Fits =>
+  (value) =>
+    isObject(value) && Object.values(value).every(fits);
+
+const fittingItems =
+  (fits: Fits): Fits =>
+  (value) =>
+    Array.isArray(value) && value.every(fits);
 
 const orNull =
-  (take: Take): Take =>
+  (fits: Fits): Fits =>
   (value) =>
-    value === null ? null : take(value);
+    value === null || fits(value);
 
-const takeOption = ({ discriminator, options }: z.core.$ZodDiscriminatedUnionDef): Take => {
-  const takes = new Map(
+const fittingOption = ({ discriminator, options }: z.core.$ZodDiscriminatedUnionDef): Fits => {
+  const byName = new Map(
     options.flatMap((option) =>
-      [...(option._zod.propValues?.[discriminator] ?? [])].map((value): [unknown, Take] => [value, taking(option)]),
+      [...(option._zod.propValues?.[discriminator] ?? [])].map((value): [unknown, Fits] => [value, fitting(option)]),
     ),
   );
-  return (value) => {
-    const take = takes.get(fieldsOf(value)[discriminator]);
-    if (take === undefined) throw new TypeError(`an answer's ${discriminator} is none that its schema has`);
-    return take(value);
-  };
-};
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const fieldsOf = (value: unknown): Fields => {
-  if (!isObject(value)) throw new TypeError("an answer has no fields where its schema has some");
-  return value;
-};
-
-const isObject = (value: unknown): value is Fields => typeof value === "object" && value !== null;
-
-const only =
-  (isOne: (value: unknown) => boolean): Take =>
-  (value) => {
-    if (!isOne(value)) throw new TypeError("an answer has a value of another kind than its schema");
-    return value;
-  };
-
-const kinds: Readonly<Record<string, Take>> = {
-  string: only((value) => typeof value === "string"),
-  number: only(Number.isFinite),
-  boolean: only((value) => typeof value === "boolean"),
+  return (value) => isObject(value) && (byName.get(value[discriminator])?.(value) ?? false);
 };

@@ -9,6 +9,7 @@ const supported = { supported: ["v1"] };
 const UNDECODABLE = "/undecodable";
 
 export const decodableUrl = ({ url = "/" }: { url?: string | undefined }): string => {
+  if (!url.includes("%")) return url;
   try {
     decodeURIComponent(url.split("?", 1)[0] ?? "");
     return url;
