@@ -2,12 +2,14 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { Charge } from "../domain/credits/budget.ts";
 import { Part } from "../domain/credits/lots.ts";
 
 /** What has to be known of an event again after those that come later: `refundable` of it, in credits. */
 type IndexedEvent = { id: string; chain: string; refundable: number };
-/** `parts`: what a debit took from which lots; none of what is no debit. */
-type AddedEvent = IndexedEvent & { parts: readonly Part[] };
+/** What a debit took from which lots, and the budgets it counts in; null for what is no debit. */
+export type Taking = { parts: readonly Part[]; charges: readonly Charge[] };
+type AddedEvent = IndexedEvent & { taking: Taking | null };
 
 /**
  * The events of a ledger by revision, for as long as it is looked through. The newest are in memory and the others in
@@ -18,7 +20,7 @@ export type EventIndex = Disposable & {
   revision(): number;
   add(event: AddedEvent): void;
   at(revision: number): IndexedEvent | undefined;
-  partsAt(revision: number): readonly Part[];
+  takingAt(revision: number): Taking | null;
   /** So much of the event there is refundable from now on. */
   setRefundable(revision: number, credits: number): void;
 };
@@ -26,27 +28,27 @@ export type EventIndex = Disposable & {
 const idBytes = 16;
 const chainBytes = 32;
 const refundableAt = idBytes + chainBytes;
-/** Where the parts are among all parts, and how long they are. */
-const partsAt = refundableAt + 8;
-const partsLengthAt = partsAt + 8;
-const recordBytes = partsLengthAt + 4;
+/** Where what was taken is among all of that, and how long it is. */
+const takingAt = refundableAt + 8;
+const takingLengthAt = takingAt + 8;
+const recordBytes = takingLengthAt + 4;
 const newestMax = 1_024;
 
 /** Two files of this run's own, made when something has to go there. */
 const overflow = () => {
-  let files: { records: number; parts: number; directory: string } | undefined;
+  let files: { records: number; takings: number; directory: string } | undefined;
   return {
     opened() {
       if (files) return files;
       const directory = mkdtempSync(join(tmpdir(), "everfold-audit-"));
       const open = (name: string) => openSync(join(directory, name), "w+", 0o600);
-      files = { directory, records: open("events"), parts: open("parts") };
+      files = { directory, records: open("events"), takings: open("takings") };
       return files;
     },
     [Symbol.dispose]() {
       if (!files) return;
       closeSync(files.records);
-      closeSync(files.parts);
+      closeSync(files.takings);
       rmSync(files.directory, { recursive: true, force: true });
     },
   };
@@ -58,18 +60,18 @@ export const eventIndex = (): EventIndex => {
   const files = overflow();
   let count = 0;
   let stored = 0;
-  /** The parts of the newest, in their order, and where the first of them begins. */
-  let newestParts: Buffer[] = [];
-  let partsStored = 0;
-  let partsEnd = 0;
+  /** What the newest took, in their order, and where the first of that begins. */
+  let newestTakings: Buffer[] = [];
+  let takingsStored = 0;
+  let takingsEnd = 0;
 
   const store = (): void => {
-    const { records, parts } = files.opened();
+    const { records, takings } = files.opened();
     writeSync(records, newest, 0, (count - stored) * recordBytes, stored * recordBytes);
-    writeSync(parts, Buffer.concat(newestParts), 0, partsEnd - partsStored, partsStored);
+    writeSync(takings, Buffer.concat(newestTakings), 0, takingsEnd - takingsStored, takingsStored);
     stored = count;
-    newestParts = [];
-    partsStored = partsEnd;
+    newestTakings = [];
+    takingsStored = takingsEnd;
   };
   const read = (revision: number): Buffer => {
     if (revision >= stored) return newest.subarray((revision - stored) * recordBytes);
@@ -79,17 +81,17 @@ export const eventIndex = (): EventIndex => {
 
   return {
     revision: () => count - 1,
-    add({ id, chain, refundable, parts }) {
+    add({ id, chain, refundable, taking }) {
       if (count - stored === newestMax) store();
       const offset = (count - stored) * recordBytes;
       newest.write(id.replaceAll("-", ""), offset, idBytes, "hex");
       newest.write(chain, offset + idBytes, chainBytes, "hex");
       newest.writeDoubleBE(refundable, offset + refundableAt);
-      const text = Buffer.from(parts.length === 0 ? "" : JSON.stringify(parts));
-      newest.writeDoubleBE(partsEnd, offset + partsAt);
-      newest.writeUInt32BE(text.length, offset + partsLengthAt);
-      newestParts.push(text);
-      partsEnd += text.length;
+      const text = Buffer.from(taking === null ? "" : JSON.stringify(taking));
+      newest.writeDoubleBE(takingsEnd, offset + takingAt);
+      newest.writeUInt32BE(text.length, offset + takingLengthAt);
+      newestTakings.push(text);
+      takingsEnd += text.length;
       count += 1;
     },
     at(revision) {
@@ -101,13 +103,13 @@ export const eventIndex = (): EventIndex => {
         refundable: bytes.readDoubleBE(refundableAt),
       };
     },
-    partsAt(revision) {
-      if (revision < 0 || revision >= count) return [];
-      if (revision >= stored) return partsIn(newestParts[revision - stored]);
+    takingAt(revision) {
+      if (revision < 0 || revision >= count) return null;
+      if (revision >= stored) return takingIn(newestTakings[revision - stored]);
       const bytes = read(revision);
-      const text = Buffer.alloc(bytes.readUInt32BE(partsLengthAt));
-      readSync(files.opened().parts, text, 0, text.length, bytes.readDoubleBE(partsAt));
-      return partsIn(text);
+      const text = Buffer.alloc(bytes.readUInt32BE(takingLengthAt));
+      readSync(files.opened().takings, text, 0, text.length, bytes.readDoubleBE(takingAt));
+      return takingIn(text);
     },
     setRefundable(revision, credits) {
       const bytes = read(revision);
@@ -118,8 +120,8 @@ export const eventIndex = (): EventIndex => {
   };
 };
 
-const Parts = z.array(Part);
-const partsIn = (text: Buffer | undefined): readonly Part[] =>
-  text && text.length > 0 ? Parts.parse(JSON.parse(text.toString())) : [];
+const StoredTaking = z.object({ parts: z.array(Part), charges: z.array(Charge) });
+const takingIn = (text: Buffer | undefined): Taking | null =>
+  text && text.length > 0 ? StoredTaking.parse(JSON.parse(text.toString())) : null;
 
 const uuidOf = (hex: string): string => hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");

@@ -4,7 +4,9 @@ import { linkOf } from "../eventstore/chain.ts";
 import { eventCodec } from "../eventstore/codec.ts";
 import type { StoredEvent } from "../eventstore/store.ts";
 import { fold, type Recorded } from "../kernel/decider.ts";
-import type { EventIndex } from "./eventIndex.ts";
+import { budgetBreach } from "./budgetRules.ts";
+import { type EventIndex, eventIndex } from "./eventIndex.ts";
+import { type IdSet, idSet } from "./idSet.ts";
 import { breachOf } from "./ledgerRules.ts";
 import { refundableOf, refundBreach } from "./refundRules.ts";
 
@@ -25,20 +27,35 @@ export type Recomputation = {
   add(event: StoredEvent): Promise<Recorded<LedgerEvent> | string>;
 };
 
+/** What the fold forgets of a ledger, in as much memory whatever its length. */
+type Memory = Disposable & {
+  index: EventIndex;
+  /** Transfers of other ledgers that were received or refused here. */
+  decided: IdSet;
+};
+
+export const newMemory = (): Memory => {
+  const [index, decided] = [eventIndex(), idSet()];
+  return {
+    index,
+    decided,
+    [Symbol.dispose]: () => {
+      decided[Symbol.dispose]();
+      index[Symbol.dispose]();
+    },
+  };
+};
+
 /** Follows a ledger from its first event: its chain, its fold, and what no event may do. */
-export const recomputation = (first: string, index: EventIndex): Recomputation => {
+export const recomputation = (first: string, { index, decided }: Memory): Recomputation => {
   let ledger: CreditLedger = creditLedger.initial;
   let chain = first;
-  /** Of other ledgers, and decided here: the fold forgets them. */
-  const decided = new Set<string>();
-  const pastBreach = (before: CreditLedger, event: LedgerEvent): string | undefined => {
+  const pastBreach = (before: CreditLedger, event: Recorded<LedgerEvent>): string | undefined => {
     if (before.status !== "open") return undefined;
     if (event.type !== "TransferReceived" && event.type !== "TransferRefused")
-      return refundBreach(index, before, event);
-    const transferId = event.data.transferId.toLowerCase();
-    if (decided.has(transferId)) return `transfer ${transferId} was received or refused before`;
-    decided.add(transferId);
-    return undefined;
+      return budgetBreach(before, event) ?? refundBreach(index, before, event);
+    const { transferId } = event.data;
+    return decided.add(transferId) ? undefined : `transfer ${transferId} was received or refused before`;
   };
   return {
     ledger: () => ledger,

@@ -3,28 +3,31 @@ import { beyond, overdrawn, type Part, priorityDefault, taken, totalOf } from ".
 import type { LedgerEvent } from "../domain/credits/unfolding.ts";
 import { canonical } from "../eventstore/chain.ts";
 import { revisionIn } from "../kernel/ids.ts";
-import type { EventIndex } from "./eventIndex.ts";
+import type { EventIndex, Taking } from "./eventIndex.ts";
 
-/** What an event leaves to be refunded, and the parts that go back then. */
-export const refundableOf = ({ type, data }: LedgerEvent): { refundable: number; parts: readonly Part[] } =>
+/** What an event leaves to be refunded, and where it goes back to then. */
+export const refundableOf = ({ type, data }: LedgerEvent): { refundable: number; taking: Taking | null } =>
   type === "CreditsDebited" || type === "HoldCaptured"
-    ? { refundable: data.amount, parts: data.parts }
-    : { refundable: 0, parts: [] };
+    ? { refundable: data.amount, taking: { parts: data.parts, charges: data.charges } }
+    : { refundable: 0, taking: null };
 
 /**
- * Never more comes back than was spent, and to the lots it came from. The id of what is refunded says where it stands.
+ * Never more comes back than was spent, to the lots it came from and the budgets it counted in. The id of what is refunded says where it stands.
  */
 export const refundBreach = (index: EventIndex, before: OpenCreditLedger, event: LedgerEvent): string | undefined => {
   if (event.type !== "CreditsRefunded") return undefined;
-  const { debitId, amount, parts, settled } = event.data;
+  const { debitId, amount, parts, settled, charges } = event.data;
   const revision = Number(revisionIn(debitId) ?? -1n);
   const debit = index.at(revision);
   if (debit?.id !== debitId.toLowerCase()) return `the debit ${debitId} is not in the ledger before it`;
   const left = debit.refundable - amount;
   if (left < 0) return `${amount} are refunded of ${debitId}, of which ${debit.refundable} can be`;
-  const should = restored(before, index.partsAt(revision), debit.refundable, amount);
+  const taking = index.takingAt(revision) ?? { parts: [], charges: [] };
+  const should = restored(before, taking.parts, debit.refundable, amount);
   if (settled !== should.settled || canonical(parts) !== canonical(should.parts))
     return `it gives back other parts than ${debitId} took`;
+  if (canonical(charges) !== canonical(taking.charges))
+    return `it gives back to other budgets than ${debitId} was charged to`;
   index.setRefundable(revision, left);
   return undefined;
 };

@@ -2,9 +2,9 @@ import type { SealLine } from "../commands/credits/seals.ts";
 import { balanceOf } from "../domain/credits/creditLedger.ts";
 import type { StoredEvent } from "../eventstore/store.ts";
 import type { TextLine } from "../eventstore/textLines.ts";
-import { type EventIndex, eventIndex } from "./eventIndex.ts";
+import type { EventIndex } from "./eventIndex.ts";
 import { parsedLine } from "./ledgerLine.ts";
-import { type Recomputation, recomputation } from "./recomputation.ts";
+import { newMemory, type Recomputation, recomputation } from "./recomputation.ts";
 import { forgeryIn, type PublicKeys } from "./seals.ts";
 import { several } from "./sentences.ts";
 
@@ -15,6 +15,7 @@ type NumberedSeal = SealLine["seal"];
 
 /** As far as a file has been looked through. */
 type Examination = {
+  memory: ReturnType<typeof newMemory>;
   index: EventIndex;
   keys: PublicKeys | undefined;
   workspaceId: string | undefined;
@@ -30,9 +31,10 @@ type Examination = {
  * length. Without keys seals are only held against the chain, which anybody can make anew.
  */
 export const verify = async (lines: AsyncIterable<TextLine>, keys: PublicKeys | undefined): Promise<Verdict> => {
-  using index = eventIndex();
+  using memory = newMemory();
   const examination: Examination = {
-    index,
+    memory,
+    index: memory.index,
     keys,
     workspaceId: undefined,
     events: undefined,
@@ -59,7 +61,7 @@ const examine = async ({ text, number, isText }: TextLine, examination: Examinat
 const examineEvent = async (event: StoredEvent, examination: Examination): Promise<string | undefined> => {
   const workspaceId = String(event.data["workspaceId"]);
   examination.workspaceId ??= workspaceId;
-  examination.events ??= recomputation(workspaceId, examination.index);
+  examination.events ??= recomputation(workspaceId, examination.memory);
   const outcome = await examination.events.add(event);
   if (typeof outcome === "string") return outcome;
   // In an export that says where its events stood in their store, they stood there in their order.

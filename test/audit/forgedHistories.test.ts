@@ -6,7 +6,10 @@ import {
   activated,
   altered,
   bought,
+  budgeted,
+  budgetId,
   captured,
+  charged,
   closed,
   debited,
   expired,
@@ -23,6 +26,7 @@ import {
   received,
   refunded,
   refusedTransfer,
+  refusing,
   released,
   reportOn,
   returned,
@@ -38,6 +42,14 @@ test("a history that is none of these is intact", async () => {
   expect(await reportOn(history(...inTime))).toContain("balance 0 credits");
   const ended = [bought(100), held(50, "", now), sent(10), closed, holdExpired(50, now), returned(10), refusedTransfer];
   expect(await reportOn(history(...ended))).toContain("balance 100 credits");
+  const within = [
+    bought(100),
+    budgeted(40),
+    charged(debited(10)),
+    charged(held(30)),
+    charged(captured(20, [lotOne(10)])),
+  ];
+  expect(await reportOn(history(...within, charged(refunded(10, idOf(3)))))).toContain("balance 80 credits");
 });
 
 describe("a history whose chain was made anew is found out when", () => {
@@ -184,6 +196,37 @@ describe("a history whose chain was made anew is found out when", () => {
       2,
       "was received or refused before",
     ],
+    ["a debit counts in no budget", () => history(bought(100), budgeted(40), debited(10)), 3, "to other budgets"],
+    [
+      "a hold counts in another period than it is placed in",
+      () => history(bought(100), budgeted(40), charged(held(10), [{ budgetId, periodStart: now }])),
+      3,
+      "to other budgets than it falls under",
+    ],
+    [
+      "what is captured counts elsewhere than its hold",
+      () => history(bought(100), budgeted(40), charged(held(10)), captured(10, [])),
+      4,
+      "to other budgets than hold",
+    ],
+    [
+      "more is spent than a budget allows, little by little",
+      () => history(bought(100), budgeted(40), charged(held(30)), charged(debited(11))),
+      4,
+      "allows 40, and more is spent",
+    ],
+    [
+      "a refund gives nothing back to the budget its debit was charged to",
+      () => history(bought(100), budgeted(40), charged(debited(10)), refunded(10, idOf(3))),
+      4,
+      "gives back to other budgets",
+    ],
+    [
+      "a refund gives back to a budget its debit was not charged to",
+      () => history(bought(100), debited(10), budgeted(40), charged(refunded(10, idOf(2)))),
+      4,
+      "gives back to other budgets",
+    ],
     ["a closed ledger is spent from", () => history(bought(100), closed, debited(10)), 3, "was closed before"],
     ["a closed ledger takes a transfer", () => history(closed, received(10, 1)), 2, "was closed before"],
     ["a ledger is closed twice", () => history(closed, closed), 2, "was closed before"],
@@ -219,6 +262,15 @@ describe("a history whose chain was made anew is found out when", () => {
     expect(report).toMatch(new RegExp(`^The event at revision ${revision} cannot be: `));
     expect(report).toContain(words);
   });
+});
+
+test("a transfer is known to have been decided, however many were since", async () => {
+  const decided = Array.from({ length: 20_050 }, (_, index) => refusing(id(`transfer ${index}`)));
+  expect(await reportOn(history(...decided))).toMatch(/^20051 events/);
+  for (const again of [3, 19_999, 20_049])
+    expect(await reportOn(history(...decided, refusing(id(`transfer ${again}`).toUpperCase())))).toMatch(
+      /^The event at revision 20051 cannot be: transfer .* was received or refused before\.$/,
+    );
 });
 
 test("a ledger of any length is verified, and what is refunded late is found in it", async () => {

@@ -61,6 +61,16 @@ export const expired = (amount: number, expiredAt = now): Happening => ({
   data: { lot: 1, amount, kind: "purchased", expiredAt },
 });
 const spent = { ...text, category: null, charges: [] };
+/** In the month of all these events, and of everybody. */
+export const budgetId = id("budget");
+export const inBudget = [{ budgetId, periodStart: "2026-03-01T00:00:00.000Z" }];
+export const budgeted = (limit: number): Happening => ({
+  type: "BudgetSet",
+  data: { budgetId, scope: { kind: "workspace" }, limit, period: "month", alertsAt: [] },
+});
+/** The same, and it counts in the budget. */
+export const charged = (happening: Happening, charges = inBudget): Happening =>
+  ({ ...happening, data: { ...happening.data, charges } }) as Happening;
 export const debited = (amount: number, parts = [lotOne(amount)]): Happening => ({
   type: "CreditsDebited",
   data: { amount, parts, ...spent },
@@ -102,10 +112,11 @@ export const received = (amount: number, lot: number): Happening => ({
   type: "TransferReceived",
   data: { transferId, fromWorkspaceId, amount, parts: [{ ...lotOne(amount), lot }], settled: 0, description: "Over" },
 });
-export const refusedTransfer: Happening = {
+export const refusing = (refused: string): Happening => ({
   type: "TransferRefused",
-  data: { transferId, fromWorkspaceId, reason: "TOO_MANY_LOTS" },
-};
+  data: { transferId: refused, fromWorkspaceId, reason: "TOO_MANY_LOTS" },
+});
+export const refusedTransfer = refusing(transferId);
 export const closed: Happening = { type: "LedgerClosed", data: {} };
 export const refunded = (amount: number, debitId: string, parts = [lotOne(amount)]): Happening => ({
   type: "CreditsRefunded",

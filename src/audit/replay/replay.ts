@@ -1,7 +1,6 @@
 import type { StoredEvent } from "../../eventstore/store.ts";
 import { type Pool, readAsTenant, type Transaction } from "../../platform/postgres.ts";
-import { eventIndex } from "../eventIndex.ts";
-import { recomputation } from "../recomputation.ts";
+import { newMemory, recomputation } from "../recomputation.ts";
 import { type AuditedTable, inNoEvent, missing, type Row, unlike, unlikeRows } from "./differences.ts";
 import { alertRow, balanceRow, type Step, transactionRow } from "./eventRows.ts";
 import { foldedRows } from "./foldedRows.ts";
@@ -26,9 +25,10 @@ type Replayed = { events: number; differences: string[] };
  */
 export const replayLedger = ({ workspaceId, events, seals, rows }: Ledger): Promise<Replayed> =>
   readAsTenant(rows, {}, async (read) => {
-    using index = eventIndex();
+    using memory = newMemory();
+    const { index } = memory;
     const compared = await comparison(read, workspaceId);
-    const { add, ledger } = recomputation(workspaceId, index);
+    const { add, ledger } = recomputation(workspaceId, memory);
     const differences: string[] = [];
     for await (const stored of events) {
       const before = ledger();
