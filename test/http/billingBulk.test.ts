@@ -146,6 +146,16 @@ describe("debits in bulk", () => {
     expect([tooMany.status, tooMany.body.error.details[0].path]).toEqual([400, "debits"]);
   });
 
+  test("all or nothing: more than one append takes is refused, and none of them is named as the one to blame", async () => {
+    const ledger = await newLedger(api, ada, 1_000);
+    const debits = Array.from({ length: 500 }, () => ({ ...debitOf(1), description: "€".repeat(500) }));
+    const refused = await sent(ledger, debits, "all_or_nothing");
+    expect([refused.status, refused.body.error]).toEqual([
+      422,
+      { code: "BULK_TOO_LARGE", message: expect.any(String), details: {} },
+    ]);
+  });
+
   test("are refused as a whole, before any is looked at, when one is not as it must be", async () => {
     const ledger = await newLedger(api, ada, 100);
     const before = await ledger.exportText();

@@ -79,8 +79,13 @@ const firstRefusal = (outcomes: readonly Outcome[], keys: readonly string[]): Re
   const refused = outcomes.map((outcome, index) => ({ outcome, index })).filter(({ outcome }) => isRejection(outcome));
   const { outcome, index } = refused.find(({ outcome }) => !isAborted(outcome)) ?? refused[0] ?? {};
   if (index === undefined || outcome === undefined || !isRejection(outcome)) return undefined;
+  if (isOfAll(outcome)) return outcome;
   return { ...outcome, details: { ...outcome.details, index, key: keys[index] } };
 };
+
+/** It is said of each of them, and is the fault of none: their size together, or who else writes to the ledger. */
+const isOfAll = ({ rejected, code }: Rejection): boolean =>
+  rejected === "limited" || code === "BULK_TOO_LARGE" || code === "CONTENTION";
 
 const isAborted = (outcome: Outcome): boolean => isRejection(outcome) && outcome.code === "BULK_ABORTED";
 
