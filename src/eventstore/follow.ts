@@ -52,6 +52,7 @@ async function* subscription(
   signal: AbortSignal,
 ): AsyncGenerator<readonly Followed[]> {
   const session = await connection.session();
+  if (signal.aborted) return;
   const prefixes = categories.map((category) => `${category}-`);
   const answers = session.ask("Read", encodeSubscribe({ after, prefixes, searchWindow }));
   const end = () => answers.breakOff();

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { clientAt } from "../../src/eventstore/clientAt.ts";
 import { connectTo } from "../../src/eventstore/connection.ts";
@@ -34,6 +36,15 @@ test("options for other clients are passed over, without the warning that would 
 test("an option of the connection string goes before its default, however it is written", () => {
   const options = "tls=false&keep_alive-INTERVAL=hunter2";
   expect(() => clientAt(`esdb://127.0.0.1:2113?${options}`, defaults)).toThrow(/from character 53 on/);
+});
+
+test("how to connect is said beside the client: in clear or not, and how often one makes sure that it stands", () => {
+  const inClear = clientAt("esdb://127.0.0.1:2113?tls=false&keepAliveTimeout=7", defaults);
+  expect(inClear).toMatchObject({ tls: undefined, keepAlive: { intervalMs: 10_001, timeoutMs: 7 } });
+  const file = fileURLToPath(import.meta.url);
+  const encrypted = clientAt(`esdb://127.0.0.1:2113?tlsCAFile=${encodeURIComponent(file)}`, {});
+  expect(encrypted).toMatchObject({ tls: { ca: readFileSync(file) }, keepAlive: { intervalMs: 10_000 } });
+  expect(encrypted.tls).not.toHaveProperty("cert");
 });
 
 test("a connection is not made with a certificate that is not there", () => {

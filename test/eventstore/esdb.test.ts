@@ -179,6 +179,22 @@ describe("following", () => {
   };
 });
 
+test("a store is found by what a member of its cluster says", async () => {
+  const found = eventStoreDb({ url: server.url.replace("esdb:", "esdb+discover:") });
+  const stream = newStream();
+  await found.append(stream, [eventOf(1)], noStream);
+  expect(numbers(await Array.fromAsync(found.read(stream)))).toEqual([1]);
+  await found.close();
+});
+
+test("a follower that is told to stop before it has begun stops", async () => {
+  const stopping = new AbortController();
+  const items = store.follow({ after: -1n, categories: ["draw"], signal: stopping.signal });
+  const seen = Array.fromAsync(items);
+  stopping.abort();
+  expect(await seen).toEqual([]);
+});
+
 describe("a connection that breaks", () => {
   test("after an append went out leaves it open whether it happened", async () => {
     const proxy = await startLossyProxy(server.url);
