@@ -58,6 +58,13 @@ const verified = async (file: string, given: readonly string[]): Promise<number>
   return isIntact ? 0 : 1;
 };
 
+/** @returns the id as ledgers are named by it */
+const idIn = (workspace: string): string => {
+  const id = z.uuid().safeParse(workspace).data;
+  if (id === undefined) throw new Unanswered(`${JSON.stringify(workspace)} is no id of a workspace: a UUID is one.`);
+  return id.toLowerCase();
+};
+
 const exported = async (workspaceId: string, file: string | undefined): Promise<number> => {
   await using stack = new AsyncDisposableStack();
   const counted = { events: 0, seals: 0 };
@@ -114,11 +121,10 @@ const options = {
   to: { type: "string" },
   key: { type: "string", multiple: true },
 } as const;
-const workspaceId = z.uuid();
 const Asked = z.union([
-  z.strictObject({ action: z.literal("export"), workspace: workspaceId, to: z.string().optional() }),
+  z.strictObject({ action: z.literal("export"), workspace: z.string(), to: z.string().optional() }),
   z.strictObject({ action: z.literal("verify"), file: z.string(), key: z.array(z.string()).default([]) }),
-  z.strictObject({ action: z.literal("replay"), workspace: workspaceId.or(z.literal("all")).default("all") }),
+  z.strictObject({ action: z.literal("replay"), workspace: z.string().default("all") }),
   z.strictObject({ action: z.literal("replay"), file: z.literal("all") }).transform(() => all),
   z.strictObject({ action: z.enum(["key", "rotate-key"]) }),
 ]);
@@ -138,11 +144,11 @@ const askedIn = (args: string[]): z.output<typeof Asked> | undefined => {
 const answer = (asked: z.output<typeof Asked>): Promise<number> => {
   switch (asked.action) {
     case "export":
-      return exported(asked.workspace, asked.to);
+      return exported(idIn(asked.workspace), asked.to);
     case "verify":
       return verified(asked.file, asked.key);
     case "replay":
-      return replayed(asked.workspace);
+      return replayed(asked.workspace === "all" ? "all" : idIn(asked.workspace));
     case "key":
     case "rotate-key":
       return publicKeys(asked.action === "rotate-key");

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { several } from "./audit/sentences.ts";
 import { joinEventStore } from "./backends.ts";
 import { environment, readConfig } from "./config.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
@@ -18,7 +19,9 @@ const show = async (groups: Groups): Promise<void> => {
   const standings = await groups.list();
   if (standings.length === 0) print("No reaction has run on this event store.");
   for (const { name, members, inHand, parked } of standings)
-    print(`${name}: ${members} process(es), ${inHand} event(s) in hand, ${parked} parked`);
+    print(
+      `${name}: ${several(members, "process", "processes")}, ${several(inHand, "event")} in hand, ${parked} parked`,
+    );
 };
 
 const replay = async (groups: Groups, name: string): Promise<void> => {

@@ -184,6 +184,14 @@ test("npm run audit -- key says what is wrong with another master key", async ()
   expect([code, out, err]).toEqual([2, "", expect.stringMatching(/^ENCRYPTION_MASTER_KEY is not the master key.*\n$/)]);
 });
 
+test.each(["export", "replay"])("%s says of an id that is none that it is none", async (action) => {
+  for (const id of ["growth", "", "9e4b2f60-7c18-4d5a-a3f1"])
+    expect(await audit(action, "--workspace", id)).toEqual({
+      ...{ code: 2, out: "" },
+      err: `${JSON.stringify(id)} is no id of a workspace: a UUID is one.\n`,
+    });
+});
+
 test.each([
   [[]],
   [["verify"]],
@@ -191,7 +199,6 @@ test.each([
   [["verify", "--all", "x"]],
   [["verify", "x", "y"]],
   [["export"]],
-  [["export", "--workspace", "x"]],
   [["replay", "x"]],
   [["key", "--to", "x"]],
   [["rotate-key", "x"]],

@@ -59,7 +59,7 @@ test("what is parked is shown, and handed out again when it is asked for", async
   const runner = runReactions({ groups: store.groups, codec, log, reactions: [mendable], attemptsMax: 1 });
   stack.defer(() => runner.stop());
   await until(async () => (await store.groups.list()).some(({ parked }) => parked === 1));
-  expect((await reactions()).output).toBe("labelling: 1 process(es), 0 event(s) in hand, 1 parked\n");
+  expect((await reactions()).output).toBe("labelling: 1 process, 0 events in hand, 1 parked\n");
 
   isMended = true;
   expect(await reactions("replay", "labelling")).toMatchObject({ code: 0 });
