@@ -75,7 +75,7 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
     handle: async (request, reply) => {
       const headers = validated(CommandHeaders, request.headers);
       const isTrial = validated(query, request.query)["dryRun"] === true;
-      const context = { ...contextOf(request, headers, ports.now()), ...(isTrial && { dryRun: isTrial }) };
+      const context = contextOf(request, headers, { now: ports.now(), isTrial });
       const outcome = await execute(gatherInput(input, layout, request, freshIn(context, fresh)), context);
       const remember = (userId: string | null, position: bigint) => {
         if (!isTrial) ports.writes.wrote({ userId, workspaceId: context.workspaceId }, position);
@@ -90,7 +90,8 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
       if (outcome.replayed) reply.header("idempotency-hit", "true");
       const position = String(outcome.position);
       const meta = { position, ...(isTrial && { dryRun: true }) };
-      return reply.code(status).send(success(outcome.answer, meta));
+      reply.code(status);
+      return success(outcome.answer, meta);
     },
   };
 };
@@ -109,7 +110,11 @@ const freshIn = (
 ): Readonly<Record<string, string>> =>
   field === undefined ? {} : { [field]: derivedId(commandId, workspaceId ?? "", field) };
 
-const contextOf = (request: FastifyRequest, headers: z.output<typeof CommandHeaders>, now: string): CommandContext => {
+const contextOf = (
+  request: FastifyRequest,
+  headers: z.output<typeof CommandHeaders>,
+  { now, isTrial }: { now: string; isTrial: boolean },
+): CommandContext => {
   const { auth, access, told, id: requestId, ip } = request;
   const expectedRevision = headers["if-match"];
   return {
@@ -123,7 +128,8 @@ const contextOf = (request: FastifyRequest, headers: z.output<typeof CommandHead
     sessionId: auth?.sessionId ?? null,
     ip,
     userAgent: request.headers["user-agent"]?.slice(0, USER_AGENT_LENGTH_MAX) ?? null,
-    ...(expectedRevision === undefined ? {} : { expectedRevision }),
+    ...(expectedRevision !== undefined && { expectedRevision }),
+    ...(isTrial && { dryRun: isTrial }),
   };
 };
 
