@@ -1,22 +1,20 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Ledger, newLedger, upTo, whenRecharged } from "../properties/ledger.ts";
-import { type Answer, type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
-import { type Installation, installation } from "../support/everfold.ts";
+import { type Client, client, expectStatus, type SignedIn } from "../support/client.ts";
+import type { Installation } from "../support/everfold.ts";
+import { bookkeeping, outcomeOf } from "./bookkeeping.ts";
 
 const stack = new AsyncDisposableStack();
 let on: Installation;
 let api: Client;
 let ada: SignedIn;
 beforeAll(async () => {
-  on = await installation(stack);
-  api = client((await on.everfold({ DEFAULT_PLAN: "pro" })).url);
-  ada = await signedIn(api);
+  ({ on, api, ada } = await bookkeeping(stack, { DEFAULT_PLAN: "pro" }));
 });
 afterAll(() => stack.disposeAsync());
 
 const description = "Enrich";
-const outcomeOf = ({ status, body }: Answer) => [status, body.error?.code ?? null];
 const debited = async (ledger: Ledger, amount: number) =>
   expectStatus(201, await ledger.ask("debits", { amount, description })).transaction;
 const tomorrow = () => new Date(Date.now() + 86_400_000).toISOString();

@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Ledger, newLedger } from "../properties/ledger.ts";
-import { type Answer, type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
-import { installation } from "../support/everfold.ts";
+import { type Answer, type Client, expectStatus, type SignedIn } from "../support/client.ts";
+import { bookkeeping } from "./bookkeeping.ts";
 
 const stack = new AsyncDisposableStack();
 let api: Client;
 let ada: SignedIn;
 beforeAll(async () => {
-  api = client((await (await installation(stack)).everfold()).url);
-  ada = await signedIn(api);
+  ({ api, ada } = await bookkeeping(stack));
 });
 afterAll(() => stack.disposeAsync());
 

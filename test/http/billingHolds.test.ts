@@ -1,20 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Ledger, movements, newLedger } from "../properties/ledger.ts";
-import { type Answer, type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
-import { installation } from "../support/everfold.ts";
+import { type Client, expectStatus, type SignedIn } from "../support/client.ts";
+import { bookkeeping, keyed, outcomeOf } from "./bookkeeping.ts";
 
 const stack = new AsyncDisposableStack();
 let api: Client;
 let ada: SignedIn;
 beforeAll(async () => {
-  api = client((await (await installation(stack)).everfold()).url);
-  ada = await signedIn(api);
+  ({ api, ada } = await bookkeeping(stack));
 });
 afterAll(() => stack.disposeAsync());
 
-const keyed = (key: string = randomUUID()) => ({ "idempotency-key": key });
-const outcomeOf = ({ status, body }: Answer) => [status, body.error?.code ?? null];
 const held = async (ledger: Ledger, amount: number, more: object = {}) =>
   expectStatus(201, await ledger.ask("holds", { amount, description: "Run 43", ...more })).hold;
 const standing = async (ledger: Ledger) => {

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Route } from "../../src/http/route.ts";
 import { type Ledger, ledgerOf, newLedger, upTo } from "../properties/ledger.ts";
-import { type Answer, type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
+import { type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
 import { installation } from "../support/everfold.ts";
+import { outcomeOf } from "./bookkeeping.ts";
 
 const stack = new AsyncDisposableStack();
 /** Two processes on one event store and one database. */
@@ -21,7 +22,6 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 const description = "Enrich";
-const outcomeOf = ({ status, body }: Answer) => [status, body.error?.code ?? null];
 const today = () => new Date().toISOString().slice(0, 10);
 /** A moment of its own, which nothing written before or after it has. */
 const moment = async (): Promise<string> => {

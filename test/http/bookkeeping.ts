@@ -6,9 +6,11 @@ import { installation } from "../support/everfold.ts";
 /** An Everfold, and Ada, who owns every ledger that is opened on it. */
 export const bookkeeping = async (stack: AsyncDisposableStack, settings: Readonly<Record<string, string>> = {}) => {
   const on = await installation(stack);
-  const api = client((await on.everfold(settings)).url);
+  const { url, routes } = await on.everfold(settings);
+  const api = client(url);
   const ada: SignedIn = await signedIn(api);
-  return { on, api, ada, opened: (credits = 0) => newLedger(api, ada, credits) };
+  const asAda = { token: ada.accessToken };
+  return { on, url, routes, api, ada, asAda, opened: (credits = 0) => newLedger(api, ada, credits) };
 };
 export type Bookkeeping = Awaited<ReturnType<typeof bookkeeping>>;
 
