@@ -27,8 +27,6 @@ export type CommandLog = {
   expect(commandIds: readonly string[]): void;
   /** Makes these known where they are among the older ones. False when those are gone: the stream has to be read. */
   recall(commandIds: readonly string[]): Promise<boolean>;
-  /** Whether these could be decided on at once. */
-  isRecalled(commandIds: readonly string[]): boolean;
   /** These wait no more. */
   decided(commandIds: readonly string[]): void;
   /** Hands a fold over to the memory, in the background, once enough has happened since the last one. */
@@ -50,7 +48,6 @@ export const shortLog = (total: HeldTotal): CommandLog => {
     disown: async () => undefined,
     expect: () => undefined,
     recall: async () => true,
-    isRecalled: () => true,
     decided: () => undefined,
     keep: () => undefined,
     catchUp: async () => undefined,
@@ -132,7 +129,6 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
       forgetKept();
       return older === undefined || older.lookUps.answered(commandIds);
     },
-    isRecalled: (commandIds) => older === undefined || older.lookUps.isAnswered(commandIds),
     decided: (commandIds) => older?.lookUps.end(commandIds),
     keep({ state, revision, position, chain }, lastCommandId) {
       forgetKept();

@@ -89,7 +89,7 @@ export const openLane = (options: Options): Lane => {
 
   return {
     submit(units) {
-      const count = units.reduce((sum, { jobs }) => sum + jobs.length, 0);
+      const count = countOf(units);
       if (waiting.length >= limits.waitingMax || log.isFull())
         return Promise.resolve(new Array(count).fill(overloaded));
       log.expect(idsOf(units));
@@ -117,6 +117,8 @@ export const openLane = (options: Options): Lane => {
     release: log.release,
   };
 };
+
+const countOf = (units: readonly Unit[]): number => units.reduce((sum, { jobs }) => sum + jobs.length, 0);
 
 /** How many of them make so many commands; one at least. */
 const unitsWithin = (waiting: readonly Waiting[], commandsMax: number): number => {
@@ -158,14 +160,10 @@ const carryOut = async (units: Waiting[], site: Site): Promise<void> => {
     const present = folded.present();
     const standing = present ?? (await folded.read());
     isProven ||= !present;
-    log.expect(idsOf(units));
-    if (!(await log.recall(idsOf(units.slice(0, 1))))) {
+    if (!(await log.recall(idsOf(units)))) {
       folded.forget();
       continue;
     }
-    // The others are not kept waiting by those that were not looked up yet.
-    const later = units.findIndex((unit) => !log.isRecalled(idsOf([unit])));
-    if (later !== -1) waiting.unshift(...units.splice(later));
     const { known } = log;
     const { decisions, drafts, state } = decideBatch(units, {
       stream,

@@ -1,18 +1,18 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { CarriedOut, Commands } from "./commandMemory.ts";
 
 /** What was found of a command that waits, and how far it is looked up. */
 type LookUp = { progress: "open" | "asked" | "answered" | "gone"; found: CarriedOut | undefined };
 
 /**
- * Commands that wait for their decision, looked up among the older ones meanwhile. Of one that `isAnswered`, `found`
- * says whether it is among those that are not held: all up to the last one that has left `held`.
+ * Commands that wait for their decision, looked up among the older ones meanwhile. Of one that is answered, `found` says
+ * whether it is among those that are not held: all up to the last one that has left.
  */
 export type LookUps = {
   /** Looks these up, in the background. */
   begin(commandIds: readonly string[]): void;
   /** Ends once all of these are. False when what they would be looked up in is gone. Errors: those of the memory. */
   answered(commandIds: readonly string[]): Promise<boolean>;
-  isAnswered(commandIds: readonly string[]): boolean;
   found(commandId: string): CarriedOut | undefined;
   /** These are held no more: an answer from before, or one that is still on its way, does not tell of them. */
   left(commands: Commands): void;
@@ -27,6 +27,8 @@ type Options = {
   ask(commandIds: readonly string[]): Promise<Commands | undefined>;
 };
 
+/** A part of what an append takes: look-ups are done when it is, and are not many statements. */
+const gatheringMs = 2;
 /** In one statement. */
 const askedMax = 500;
 
@@ -64,7 +66,7 @@ export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
   const askSoon = (): void => {
     if (isSoon) return;
     isSoon = true;
-    setImmediate(() => {
+    void delay(gatheringMs).then(() => {
       isSoon = false;
       if (!underWay && open().length > 0) askNext().catch(() => undefined);
     });
@@ -79,7 +81,7 @@ export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
     askSoon();
   };
   const progressOf = (commandIds: readonly string[]) => commandIds.map((id) => sought.get(id)?.progress);
-  const isAnswered: LookUps["isAnswered"] = (commandIds) =>
+  const isAnswered = (commandIds: readonly string[]) =>
     progressOf(commandIds).every((progress) => progress === "answered");
 
   return {
@@ -92,7 +94,6 @@ export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
       }
       return true;
     },
-    isAnswered,
     found: (commandId) => sought.get(commandId)?.found,
     left(commands) {
       for (const [commandId, lookUp] of sought) lookUp.found ??= commands.get(commandId);
