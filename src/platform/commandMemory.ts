@@ -48,6 +48,8 @@ export const keptCommands = (pool: Pool) => ({
   ): Promise<boolean> {
     const { revision, position, state, chain, lastCommandId } = snapshot;
     return transaction(pool, async (connection) => {
+      // What a crash takes away is read from the stream again; appends would wait for the disk while this is flushed.
+      await query(connection, sql`set local synchronous_commit = off`);
       if (since !== undefined && !(await isThere(connection, ledger, since))) return false;
       for (const slice of slicesOf(commands)) await keepCommands(connection, ledger, slice);
       // Of two processes with one ledger the one that is behind must not take the other's snapshot back.

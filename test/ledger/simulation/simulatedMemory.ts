@@ -8,8 +8,8 @@ type Kept = { version: number; snapshot: Snapshot | undefined; commands: Map<str
 
 type SimulatedMemory = {
   connect(): { memory: CommandMemory; cut(): void };
-  /** Throws away what is kept of all ledgers, or their snapshots alone. */
-  drop(what: "everything" | "snapshots"): void;
+  /** Throws away what is kept of all ledgers, their snapshots alone, or what was kept last, as a crash does. */
+  drop(what: "everything" | "snapshots" | "newest"): void;
 };
 
 const never = new Promise<never>(() => undefined);
@@ -21,6 +21,7 @@ export const simulatedMemory = (
   weather: Pick<Weather, "forgetful" | "slow">,
 ): SimulatedMemory => {
   const ledgers = new Map<string, Kept>();
+  const keptBefore = new Map<string, Kept>();
   const keptOf = (ledger: string): Kept =>
     ledgers.get(ledger) ?? { version: 0, snapshot: undefined, commands: new Map() };
 
@@ -58,6 +59,7 @@ export const simulatedMemory = (
           const kept = keptOf(ledger);
           if (since !== undefined && !kept.commands.has(since)) return false;
           const isNewer = !kept.snapshot || kept.version !== version || kept.snapshot.revision < snapshot.revision;
+          keptBefore.set(ledger, kept);
           ledgers.set(ledger, {
             version: isNewer ? version : kept.version,
             snapshot: isNewer ? { ...snapshot, state: JSON.parse(state) } : kept.snapshot,
@@ -80,6 +82,7 @@ export const simulatedMemory = (
     connect,
     drop(what) {
       if (what === "everything") ledgers.clear();
+      else if (what === "newest") for (const [ledger, kept] of keptBefore) ledgers.set(ledger, kept);
       else for (const kept of ledgers.values()) kept.snapshot = undefined;
     },
   };

@@ -141,6 +141,7 @@ const startTrouble = ({ time, random, store, memory, boot, running }: Site, isOv
     () => time.stepClock(random.pick([-200 * 86_400_000, -3_600_000, -5_000, -7, 7, 5_000, 3_600_000])),
     () => memory.drop("everything"),
     () => memory.drop("snapshots"),
+    () => memory.drop("newest"),
   ];
   const every = random.pick([5, 50, 1_000, 20_000, 10 ** 9]);
   let left = random.below(8);
