@@ -12,7 +12,8 @@ export const refundableOf = ({ type, data }: LedgerEvent): { refundable: number;
     : { refundable: 0, taking: null };
 
 /**
- * Never more comes back than was spent, to the lots it came from and the budgets it counted in. The id of what is refunded says where it stands.
+ * Never more comes back than was spent, to the lots it came from and the budgets it counted in. The id of what is
+ * refunded says where it stands.
  */
 export const refundBreach = (index: EventIndex, before: OpenCreditLedger, event: LedgerEvent): string | undefined => {
   if (event.type !== "CreditsRefunded") return undefined;

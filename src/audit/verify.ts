@@ -112,7 +112,8 @@ const conclusion = ({ index, keys, events, workspaceId, seal, keyIds }: Examinat
   return { isIntact: true, report: `${summary}\n${aboutSeals(keys && seal, keyIds.size)}` };
 };
 
-const aboutSeals = (seal: NumberedSeal | undefined, keys: number): string =>
-  seal
-    ? `${several(seal.number, "seal")}${keys > 1 ? ` by ${keys} keys` : ""}, all genuine, one over the last event: at ${seal.sealedAt} none was missing.`
-    : "Seals were not checked, since no --key is given: a history made anew, or cut off, cannot be seen.";
+const aboutSeals = (seal: NumberedSeal | undefined, keys: number): string => {
+  if (!seal) return "Seals were not checked, since no --key is given: a history made anew, or cut off, cannot be seen.";
+  const sealed = `${several(seal.number, "seal")}${keys > 1 ? ` by ${keys} keys` : ""}, all genuine`;
+  return `${sealed}, one over the last event: at ${seal.sealedAt} none was missing.`;
+};

@@ -7,14 +7,14 @@ import { sql } from "./sql.ts";
 /** For auditors. `kid` is its thumbprint (RFC 7638). */
 type PublicKey = JWK & { kid: string };
 /** What an installation signs the heads of its ledgers with. */
-export type SealKey = {
+type SealKey = {
   publicJwk: PublicKey;
   /** Ed25519, base64url. */
   sign(text: string): string;
 };
 /** Errors of all: `DatabaseUnavailable`. */
 export type SealKeys = {
-  /** The one that seals, whoever made it: asked for at each seal, so that no process goes on with one that was replaced. */
+  /** The one that seals: asked for at each seal, so that no process goes on with one that was replaced. */
   current(): Promise<SealKey>;
   /** Of all there ever were, the one that seals last: what any of them sealed stays verifiable. */
   publicKeys(): Promise<readonly PublicKey[]>;

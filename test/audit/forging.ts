@@ -63,7 +63,7 @@ export const expired = (amount: number, expiredAt = now): Happening => ({
 const spent = { ...text, category: null, charges: [] };
 /** In the month of all these events, and of everybody. */
 export const budgetId = id("budget");
-export const inBudget = [{ budgetId, periodStart: "2026-03-01T00:00:00.000Z" }];
+const inBudget = [{ budgetId, periodStart: "2026-03-01T00:00:00.000Z" }];
 export const budgeted = (limit: number): Happening => ({
   type: "BudgetSet",
   data: { budgetId, scope: { kind: "workspace" }, limit, period: "month", alertsAt: [] },

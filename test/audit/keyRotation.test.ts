@@ -54,7 +54,7 @@ test("who was given one of the keys alone is told which one is missing", async (
   expect(await reportOn(lines, [second ?? {}])).toBe(said(1, first?.kid));
 });
 
-test("a key that was replaced seals nothing behind its successor's first seal, whoever has got hold of it", async () => {
+test("a key that was replaced seals nothing behind its successor's first seal, whoever has it", async () => {
   const stolen = await bookkeepingBefore();
   await debited();
   const lines = await books.exported(workspaceId);

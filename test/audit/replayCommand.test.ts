@@ -40,7 +40,7 @@ test("says at last that an event store which is not there cannot be asked", asyn
   expect(await auditing.started(["replay"], unreachable).outcome).toMatchObject({ code: 2, err: "no connection\n" });
 });
 
-test("names table, key and column of what somebody changed by hand, what is found and what should be there", async () => {
+test("names table, key and column of what was changed by hand, what is found and what should be there", async () => {
   await byHand(
     "update read_model.billing set credit_balance = credit_balance + 5 where workspace_id = $1",
     "update read_model.billing set credit_balance = credit_balance - 5 where workspace_id = $1",
@@ -88,7 +88,8 @@ test("names a seal that is listed as another one than was recorded", async () =>
 test("says that a ledger was left behind, although what there is of it is as it was then", async () => {
   await byHand(
     "update read_model.billing set revision = -1 where workspace_id = $1",
-    "update read_model.billing set revision = (select max(revision) from read_model.ledger_seals) where workspace_id = $1",
+    `update read_model.billing set revision = (select max(revision) from read_model.ledger_seals)
+     where workspace_id = $1`,
   );
   expect(await replayed()).toMatchObject({
     code: 1,

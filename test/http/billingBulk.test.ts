@@ -145,7 +145,7 @@ describe("debits in bulk", () => {
     expect([tooMany.status, tooMany.body.error.details[0].path]).toEqual([400, "debits"]);
   });
 
-  test("all or nothing: more than one append takes is refused, and none of them is named as the one to blame", async () => {
+  test("all or nothing: more than one append takes is refused, and none of them is blamed", async () => {
     const ledger = await newLedger(api, ada, 1_000);
     const debits = Array.from({ length: 500 }, () => ({ ...debitOf(1), description: "€".repeat(500) }));
     const refused = await sent(ledger, debits, "all_or_nothing");

@@ -62,7 +62,7 @@ const someDays = fc.tuple(fc.nat(40), fc.nat(40)).map(([first, length]) => {
   return { from: day(first), to: day(first + length) };
 });
 
-test("usage by category, member and day is what was debited and refunded, in whichever days are asked for", async () => {
+test("usage by category, member and day is what was debited and refunded, in whichever days", async () => {
   await fc.assert(
     fc.asyncProperty(requests, someDays, async (asked, days) => {
       const story = storyOf(asked);
