@@ -1,6 +1,6 @@
 import type { CarriedOut, CommandMemory, Snapshot } from "./commandMemory.ts";
 import { handOverOf } from "./handOver.ts";
-import { type HeldTotal, heldCommands } from "./heldCommands.ts";
+import { type HeldCommands, type HeldTotal, heldCommands } from "./heldCommands.ts";
 import type { Limits, Warn } from "./limits.ts";
 import { type LookUps, lookUpsIn } from "./lookUps.ts";
 
@@ -77,16 +77,7 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
   /** Of the newest snapshot. */
   let snapshotAt = -1n;
 
-  const olderUpTo = (commandId: string): Older => {
-    const ofThese: Older = {
-      upTo: commandId,
-      lookUps: lookUpsIn({
-        isHeld: (id) => held.get(id) !== undefined,
-        ask: (ids) => memory.recall(ledger, ofThese.upTo, ids),
-      }),
-    };
-    return ofThese;
-  };
+  const olderUpTo = (commandId: string) => olderOf(commandId, { ledger, memory, held });
 
   /** What was looked up before tells nothing from here on. */
   const beginAfter = (snapshot: Snapshot | undefined) => {
@@ -146,4 +137,17 @@ export const ledgerLog = ({ ledger, foldVersion, memory, limits, total, warn }: 
       handOver.giveUp();
     },
   };
+};
+
+type Where = Pick<Options, "ledger" | "memory"> & { held: HeldCommands };
+
+const olderOf = (upTo: string, { ledger, memory, held }: Where): Older => {
+  const older: Older = {
+    upTo,
+    lookUps: lookUpsIn({
+      isHeld: (id) => held.get(id) !== undefined,
+      ask: (ids) => memory.recall(ledger, older.upTo, ids),
+    }),
+  };
+  return older;
 };

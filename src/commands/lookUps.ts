@@ -5,8 +5,8 @@ import type { CarriedOut, Commands } from "./commandMemory.ts";
 type LookUp = { progress: "open" | "asked" | "answered" | "gone"; found: CarriedOut | undefined };
 
 /**
- * Commands that wait for their decision, looked up among the older ones meanwhile. Of one that is answered, `found` says
- * whether it is among those that are not held: all up to the last one that has left.
+ * Commands that wait for their decision, looked up among the older ones meanwhile. Of one that is answered, `found`
+ * says whether it is among those that are not held: all up to the last one that has left.
  */
 export type LookUps = {
   /** Looks these up, in the background. */
@@ -38,7 +38,6 @@ export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
   let isSoon = false;
 
   const open = () => [...sought].filter(([, { progress }]) => progress === "open").slice(0, askedMax);
-
   const askFor = async (asked: readonly [string, LookUp][]): Promise<void> => {
     for (const [, lookUp] of asked) lookUp.progress = "asked";
     try {
@@ -73,11 +72,8 @@ export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
   };
 
   const begin: LookUps["begin"] = (commandIds) => {
-    for (const commandId of commandIds) {
-      if (sought.has(commandId)) continue;
-      const progress = isHeld(commandId) ? "answered" : "open";
-      sought.set(commandId, { progress, found: undefined });
-    }
+    for (const id of commandIds)
+      if (!sought.has(id)) sought.set(id, { progress: isHeld(id) ? "answered" : "open", found: undefined });
     askSoon();
   };
   const progressOf = (commandIds: readonly string[]) => commandIds.map((id) => sought.get(id)?.progress);

@@ -57,112 +57,134 @@ const rememberedMs = 10_000;
 const backoffMinMs = 2;
 const backoffMaxMs = 100;
 
-export const turnsOf = ({ stream, rightOfWay, isIdle, doubt }: Options): Turns => {
-  const self = rightOfWay?.self ?? "";
+/** What is known of the others at one stream. */
+type Meeting = Options & {
+  self: string;
   /** The others who want turns. */
-  const others = new Set<string>();
+  others: Set<string>;
   /** Whose turn it is. Nobody's: all go on until they meet. */
-  let holder: string | undefined;
-  let isWanted = false;
-  let lastHeardMs = Number.NEGATIVE_INFINITY;
-  let lastToldMs = Number.NEGATIVE_INFINITY;
-  let overtakenInARow = 0;
-  let isTold = false;
-  let hasWritten = false;
+  holder: string | undefined;
+  isWanted: boolean;
+  isTold: boolean;
+  hasWritten: boolean;
+  overtakenInARow: number;
+  lastHeardMs: number;
+  lastToldMs: number;
+};
+
+export const turnsOf = (options: Options): Turns => {
+  const meeting = meetingOf(options);
   let onWord: () => void = () => undefined;
-
-  const tell = (to: string | undefined, wants: boolean): void => {
-    lastToldMs = performance.now();
-    isWanted = wants;
-    isTold = rightOfWay?.tell({ stream, to, wants, wrote: hasWritten }) ?? false;
-    hasWritten = false;
+  const nextWord = (withinMs: number): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onWord = resolve;
+    return Promise.race([delay(withinMs), promise]);
   };
-
-  const give = (to: string, wants: boolean): void => {
-    holder = to;
-    tell(to, wants);
-  };
-
-  const pass = (wants: boolean): void => {
-    const next = nextAfter(self, others);
-    if (holder === self && next !== undefined) give(next, wants);
-  };
-
-  const forgetLongAgo = (): void => {
-    if (performance.now() - Math.max(lastHeardMs, lastToldMs) < rememberedMs) return;
-    others.clear();
-    holder = undefined;
-  };
-
-  /** Whoever writes unasked claims the turn, to pass it on; of two who both ask it is the first one's by name. */
-  const answer = (asker: string): void => {
-    const isFree = holder === undefined;
-    if (isIdle() && (isFree || holder === self || holder === asker)) give(asker, false);
-    else if (isFree) holder = overtakenInARow === 0 || self < asker ? self : asker;
-  };
-
-  const takeOver = (): void => {
-    if (holder !== undefined) others.delete(holder);
-    holder = others.size > 0 ? self : undefined;
-    overtakenInARow = Math.min(overtakenInARow, 1);
-    doubt();
-  };
-
-  /** One who was overtaken once may only have been behind: it goes on at once. */
-  const mayGo = () => holder === self || (holder === undefined && overtakenInARow < 2);
-
-  const nextWord = (withinMs: number): Promise<void> =>
-    Promise.race([
-      delay(withinMs),
-      new Promise<void>((resolve) => {
-        onWord = resolve;
-      }),
-    ]);
 
   return {
     async come() {
-      forgetLongAgo();
-      if (overtakenInARow > 0 && !isTold) return delay(backoff(overtakenInARow));
-      if (holder !== undefined && holder !== self && !isWanted) tell(undefined, true);
+      forgetLongAgo(meeting);
+      if (meeting.overtakenInARow > 0 && !meeting.isTold) return delay(backoff(meeting.overtakenInARow));
+      if (!mayGo(meeting) && meeting.holder !== undefined && !meeting.isWanted) tell(meeting, undefined, true);
       const sinceMs = performance.now();
-      while (!mayGo()) {
+      while (!mayGo(meeting)) {
         const nowMs = performance.now();
-        const isSilent = nowMs - Math.max(lastHeardMs, sinceMs) >= silenceMs;
-        if (isSilent || nowMs - sinceMs >= patienceMs) return takeOver();
+        const isSilent = nowMs - Math.max(meeting.lastHeardMs, sinceMs) >= silenceMs;
+        if (isSilent || nowMs - sinceMs >= patienceMs) return takeOver(meeting);
         // A word was lost, or the others go round without it.
-        if (nowMs - Math.max(lastToldMs, sinceMs) >= askAgainMs) tell(undefined, true);
+        if (nowMs - Math.max(meeting.lastToldMs, sinceMs) >= askAgainMs) tell(meeting, undefined, true);
         await nextWord(askAgainMs);
       }
     },
     wrote(hasMore) {
-      overtakenInARow = 0;
-      hasWritten = true;
-      pass(hasMore);
+      meeting.overtakenInARow = 0;
+      meeting.hasWritten = true;
+      pass(meeting, hasMore);
     },
     over() {
-      overtakenInARow = 0;
-      pass(false);
+      meeting.overtakenInARow = 0;
+      pass(meeting, false);
     },
     overtaken() {
-      overtakenInARow += 1;
-      if (overtakenInARow > 1) holder = undefined;
-      tell(undefined, true);
+      meeting.overtakenInARow += 1;
+      if (meeting.overtakenInARow > 1) meeting.holder = undefined;
+      tell(meeting, undefined, true);
     },
-    idle: () => pass(false),
-    heard({ from, to, wants, wrote }) {
-      forgetLongAgo();
-      lastHeardMs = performance.now();
-      if (wants) others.add(from);
-      else others.delete(from);
-      if (wrote) doubt();
-      if (to === undefined) answer(from);
-      else holder = to;
-      // What it tries now it may have begun too early; from here on nobody should be in its way.
-      if (to === self) overtakenInARow = 0;
-      if (isIdle()) pass(false);
+    idle: () => pass(meeting, false),
+    heard(word) {
+      hear(meeting, word);
       onWord();
     },
   };
+};
+
+const meetingOf = (options: Options): Meeting => ({
+  ...options,
+  self: options.rightOfWay?.self ?? "",
+  others: new Set(),
+  holder: undefined,
+  isWanted: false,
+  isTold: false,
+  hasWritten: false,
+  overtakenInARow: 0,
+  lastHeardMs: Number.NEGATIVE_INFINITY,
+  lastToldMs: Number.NEGATIVE_INFINITY,
+});
+
+/** One who was overtaken once may only have been behind: it goes on at once. */
+const mayGo = ({ holder, self, overtakenInARow }: Meeting): boolean =>
+  holder === self || (holder === undefined && overtakenInARow < 2);
+
+const tell = (meeting: Meeting, to: string | undefined, wants: boolean): void => {
+  const { stream, rightOfWay, hasWritten } = meeting;
+  meeting.lastToldMs = performance.now();
+  meeting.isWanted = wants;
+  meeting.isTold = rightOfWay?.tell({ stream, to, wants, wrote: hasWritten }) ?? false;
+  meeting.hasWritten = false;
+};
+
+const give = (meeting: Meeting, to: string, wants: boolean): void => {
+  meeting.holder = to;
+  tell(meeting, to, wants);
+};
+
+const pass = (meeting: Meeting, wants: boolean): void => {
+  const next = nextAfter(meeting.self, meeting.others);
+  if (meeting.holder === meeting.self && next !== undefined) give(meeting, next, wants);
+};
+
+const hear = (meeting: Meeting, { from, to, wants, wrote }: Word): void => {
+  forgetLongAgo(meeting);
+  meeting.lastHeardMs = performance.now();
+  if (wants) meeting.others.add(from);
+  else meeting.others.delete(from);
+  if (wrote) meeting.doubt();
+  if (to === undefined) answer(meeting, from);
+  else meeting.holder = to;
+  // What it tries now it may have begun too early; from here on nobody should be in its way.
+  if (to === meeting.self) meeting.overtakenInARow = 0;
+  if (meeting.isIdle()) pass(meeting, false);
+};
+
+/** Whoever writes unasked claims the turn, to pass it on; of two who both ask it is the first one's by name. */
+const answer = (meeting: Meeting, asker: string): void => {
+  const { holder, self } = meeting;
+  const isFree = holder === undefined;
+  if (meeting.isIdle() && (isFree || holder === self || holder === asker)) give(meeting, asker, false);
+  else if (isFree) meeting.holder = meeting.overtakenInARow === 0 || self < asker ? self : asker;
+};
+
+const takeOver = (meeting: Meeting): void => {
+  if (meeting.holder !== undefined) meeting.others.delete(meeting.holder);
+  meeting.holder = meeting.others.size > 0 ? meeting.self : undefined;
+  meeting.overtakenInARow = Math.min(meeting.overtakenInARow, 1);
+  meeting.doubt();
+};
+
+const forgetLongAgo = (meeting: Meeting): void => {
+  if (performance.now() - Math.max(meeting.lastHeardMs, meeting.lastToldMs) < rememberedMs) return;
+  meeting.others.clear();
+  meeting.holder = undefined;
 };
 
 /** They go round by their names. */

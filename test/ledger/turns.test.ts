@@ -111,7 +111,7 @@ test("a process that meets no other one says nothing", async () => {
   expect(await contention([busy])).toMatchObject({ words: [], conflicts: 0 });
 });
 
-test("two busy processes meet once and then take turns: a word each, and everything that waits in one append", async () => {
+test("two busy processes meet once and then take turns: a word and one append each", async () => {
   const { appends, conflicts, words, debits } = await contention([busy, busy]);
   expect(debits).toEqual([640, 640]);
   expect(conflicts).toBeLessThanOrEqual(3);

@@ -23,7 +23,8 @@ afterAll(() => stack.disposeAsync());
 let administrator: pg.Client;
 const listeners = async (): Promise<{ pid: number }[]> => {
   const found = await administrator.query(
-    "select pid from pg_stat_activity where datname = current_database() and query ~ '(listen |notify.*)right_of_way' and pid <> pg_backend_pid()",
+    "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() " +
+      "and query ~ '(listen |notify.*)right_of_way'",
   );
   return found.rows;
 };

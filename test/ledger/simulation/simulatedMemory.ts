@@ -70,12 +70,10 @@ export const simulatedMemory = (
       },
       forget: (ledger) => reached(() => void ledgers.delete(ledger)),
     };
-    return {
-      memory,
-      cut() {
-        isCut = true;
-      },
+    const cut = () => {
+      isCut = true;
     };
+    return { memory, cut };
   };
 
   return {
