@@ -9,6 +9,7 @@ create table read_model.users (
   name text not null,
   avatar_url text,
   session_epoch integer not null,
+  platform_role text not null constraint users_platform_role check (platform_role in ('user', 'system_admin')),
   created_at timestamptz not null,
   updated_at timestamptz not null
 );

@@ -6,6 +6,11 @@ create table read_model.workspaces (
   organization_id uuid not null,
   name text not null,
   slug text not null,
+  status text not null
+    constraint workspaces_status check (status in ('ACTIVE', 'INACTIVE', 'ARCHIVED', 'DELETED')),
+  description text,
+  time_zone text,
+  language text,
   owner_id uuid not null,
   plan_type text not null,
   created_at timestamptz not null,

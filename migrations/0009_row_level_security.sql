@@ -74,9 +74,13 @@ create policy tenant on read_model.api_credentials for select to everfold_api us
   and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
 );
 
+-- What a workspace has is also summed up for its organization, where no workspace is asked for.
 create policy tenant on read_model.billing for select to everfold_api using (
-  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
-  and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+  organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+  and (
+    workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+    or (select nullif(current_setting('app.workspace', true), '')) is null
+  )
 );
 
 create policy tenant on read_model.credit_transactions for select to everfold_api using (

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { poolAs } from "./backends.ts";
+import { blindIndexUnder } from "./blindIndex.ts";
 import { aggregates } from "./domain/aggregates.ts";
 import { eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
@@ -54,7 +55,8 @@ const react = ({ config, backends, log, pool, store, vault, codec, stack }: Thre
   const api = poolAs("everfold_api", { config, backends, log }, stack);
   const handler = writeSide({ config, store, codec, pool: api, masterKey, log }, stack);
   const now = () => new Date().toISOString();
-  const reactions = reactionsWith({ vault, handler, payments: configuredPayments(config), now });
+  const blindIndex = blindIndexUnder(masterKey);
+  const reactions = reactionsWith({ vault, handler, blindIndex, payments: configuredPayments(config), now });
   const reacting = runReactions({ groups: store.groups, codec, log, reactions });
   stack.defer(() => reacting.stop());
   const dueLedgersAt = (at: string, limit: number, after: string | null) => dueLedgers(pool, at, limit, after);

@@ -1,12 +1,16 @@
 import { ledgerExport } from "./audit/export.ts";
 import { type Backends, poolAs, startBackends } from "./backends.ts";
+import { blindIndexUnder } from "./blindIndex.ts";
 import { accessControl, type Permission, permissions } from "./commands/access.ts";
 import { bulkDebit } from "./commands/credits/bulk.ts";
 import { refund } from "./commands/credits/refunds.ts";
 import { sealLedger } from "./commands/credits/seals.ts";
 import { transfer } from "./commands/credits/transfers.ts";
+import { effectivePermissions } from "./commands/effectivePermissions.ts";
 import type { Handler } from "./commands/handler.ts";
-import type { BlindIndex } from "./commands/organizations.ts";
+import { organizationCreation, organizationRenaming } from "./commands/organizationCreation.ts";
+import { organizationMemberAddition, organizationMemberRemoval } from "./commands/organizationMembership.ts";
+import { organizationSwitch } from "./commands/organizationSwitch.ts";
 import { registration } from "./commands/registration.ts";
 import { sessionStanding } from "./commands/sessions.ts";
 import { login, logout, logoutEverywhere, refresh } from "./commands/signIn.ts";
@@ -24,12 +28,12 @@ import { accountRoutes } from "./http/accounts.ts";
 import { billingRoutes } from "./http/billing/routes.ts";
 import type { App } from "./http/binder.ts";
 import { credentialRoutes } from "./http/credentials.ts";
+import { organizationRoutes } from "./http/organizations.ts";
 import type { Route } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
 import { workspaceRoutes } from "./http/workspaces.ts";
-import { derivedId } from "./kernel/ids.ts";
 import { accessTokens } from "./platform/accessTokens.ts";
-import { deriveKey, keyedHash } from "./platform/encryption.ts";
+import { deriveKey } from "./platform/encryption.ts";
 import { type KeyVault, keyVault } from "./platform/keyVault.ts";
 import { aborted } from "./platform/lease.ts";
 import { createLog, type Log, type LogDestination, standardOutput } from "./platform/log.ts";
@@ -130,7 +134,7 @@ const serve = async (
     lifetimeS: config.JWT_ACCESS_EXPIRY,
   });
   const sealKeys = await installedSealKeys(pool, backends.masterKey);
-  const check = accessControl(handler);
+  const { check } = accessControl(handler);
   const now = () => new Date().toISOString();
   const { dependencies, untilReady } = readiness({ pool, store, followers, projected });
   const server = await createServer({
@@ -142,7 +146,7 @@ const serve = async (
       sessions: { standing: sessionStanding(handler) },
       access: {
         permissions,
-        check: (permission, caller, id) => check(permission as Permission, caller, id),
+        check: (permission, caller, place) => check(permission as Permission, caller, place),
       },
       writes: ownWrites(ownersRemembered),
       projected,
@@ -166,8 +170,7 @@ type Served = { tokens: ReturnType<typeof accessTokens>; sealKeys: SealKeys; now
 const features =
   ({ config, backends, handler, store }: Within, { tokens, sealKeys, now }: Served) =>
   (app: App): void => {
-    const hashOf = keyedHash(deriveKey(backends.masterKey, "blind-index"));
-    const blindIndex: BlindIndex = (purpose, value) => derivedId(hashOf(`${purpose}/${value}`));
+    const blindIndex = blindIndexUnder(backends.masterKey);
     const hashing = passwords({ cost: config.BCRYPT_COST, pepper: deriveKey(backends.masterKey, "password-pepper") });
     const signIn = {
       handler,
@@ -177,25 +180,40 @@ const features =
       refreshLifetimeMs: config.JWT_REFRESH_EXPIRY * 1_000,
     };
     accountRoutes(app, {
-      register: registration({ handler, blindIndex, hashPassword: hashing.hash, passwordMatches: hashing.matches }),
+      register: registration({
+        ...{ handler, blindIndex, plan: config.DEFAULT_PLAN },
+        ...{ hashPassword: hashing.hash, passwordMatches: hashing.matches },
+      }),
       login: login(signIn),
       refresh: refresh(signIn),
       logout: logout({ handler }),
       logoutEverywhere: logoutEverywhere({ handler }),
+      switchOrganization: organizationSwitch({ handler, signAccessToken: tokens.sign }),
+      permissionsOf: effectivePermissions(handler),
+    });
+    organizationRoutes(app, {
+      createOrganization: organizationCreation({ handler, blindIndex, plan: config.DEFAULT_PLAN }),
+      renameOrganization: organizationRenaming({ handler, blindIndex }),
+      addMember: organizationMemberAddition({ handler, blindIndex }),
+      removeMember: organizationMemberRemoval({ handler }),
     });
     workspaceRoutes(app, {
-      createWorkspace: workspaceCreation({ handler, blindIndex, planType: config.DEFAULT_PLAN }),
+      createWorkspace: workspaceCreation({ handler, blindIndex }),
       addMember: memberAddition({ handler, blindIndex }),
     });
     credentialRoutes(app);
-    const check = accessControl(handler);
+    const { check } = accessControl(handler);
     billingRoutes(app, now, {
       bulkDebit: bulkDebit({ handler }),
       refund: refund({ handler }),
       transfer: transfer({
         handler,
         mayReceive: async ({ actor: { id: userId }, organizationId }, workspaceId) =>
-          check("billing:admin", { userId: String(userId), organizationId: String(organizationId) }, workspaceId),
+          check(
+            "credits:transfer",
+            { userId: String(userId), organizationId: String(organizationId) },
+            { workspaceId },
+          ),
       }),
       seal: sealLedger(sealingWith({ handler, store, keys: sealKeys })),
       // Reading writes nothing: who wants the newest events sealed asks for that first.

@@ -1,107 +1,171 @@
-import { organization } from "../domain/tenancy/organization.ts";
-import { OrganizationRole, reaches, type WorkspaceRole } from "../domain/tenancy/roles.ts";
-import { workspace } from "../domain/tenancy/workspace.ts";
-import { type Rejection, reject } from "../kernel/rejection.ts";
+import { user } from "../domain/accounts/user.ts";
+import { activeRole, isPresent, type Organization, organization } from "../domain/tenancy/organization.ts";
+import { type OrganizationRole, reaches, type WorkspaceRole } from "../domain/tenancy/roles.ts";
+import { isThere, type Workspace, workspace } from "../domain/tenancy/workspace.ts";
+import { type Rejection, type RejectionKind, reject } from "../kernel/rejection.ts";
 import type { Handler } from "./handler.ts";
 
-/** Who may pass: anybody, any account, or who has at least this role in the organization or workspace named. */
-type Requirement =
+/**
+ * Who may pass: anybody, any account, who runs the platform, or who has at least this role in the organization or the
+ * workspace. `whileInactive` holds for admins of an organization that is not active, and in a workspace that is not;
+ * `reads` in one that is archived, too.
+ */
+export type Requirement =
   | { tier: "public" }
   | { tier: "account" }
-  | { tier: "organization"; role: OrganizationRole }
-  | { tier: "workspace"; role: WorkspaceRole; orOrganizationAdmin?: true };
-type Tier<T extends Requirement["tier"]> = Extract<Requirement, { tier: T }>;
+  | { tier: "platform" }
+  | { tier: "organization"; role: OrganizationRole; whileInactive?: true }
+  | { tier: "workspace"; role: WorkspaceRole; orOrganizationAdmin?: true; whileInactive?: true; reads?: true };
 
-/** RBAC-05: `resource:action` → least role. Every route names one of these. */
+/** RBAC-05: `resource:action` → tier and least role. Every route names one of these. */
 export const permissions = {
   public: { tier: "public" },
   "account:read": { tier: "account" },
   "account:write": { tier: "account" },
-  "workspace:list": { tier: "account" },
+  "platform:admin": { tier: "platform" },
+  "organization:list": { tier: "account" },
+  "organization:create": { tier: "account" },
+  "organization:read": { tier: "organization", role: "viewer", whileInactive: true },
+  "organization:write": { tier: "organization", role: "admin" },
+  "organization:admin": { tier: "organization", role: "admin" },
+  "organization:status": { tier: "organization", role: "admin", whileInactive: true },
+  "organization:delete": { tier: "organization", role: "admin" },
+  "organization:plan": { tier: "platform" },
+  "organization_member:read": { tier: "organization", role: "admin" },
+  "organization_member:write": { tier: "organization", role: "admin" },
+  "organization_member:delete": { tier: "organization", role: "admin" },
+  "usage:read": { tier: "organization", role: "admin" },
+  "workspace:list": { tier: "organization", role: "viewer" },
   "workspace:create": { tier: "organization", role: "member" },
-  "workspace:read": { tier: "workspace", role: "viewer" },
+  "workspace:read": { tier: "workspace", role: "viewer", whileInactive: true, reads: true },
   "workspace:write": { tier: "workspace", role: "admin" },
+  "workspace:admin": { tier: "workspace", role: "admin", reads: true },
+  "workspace:status": { tier: "workspace", role: "admin", whileInactive: true },
   // RBAC-07: the organization's admin may delete a workspace without owning it, but gets no hold of its billing.
-  "workspace:delete": { tier: "workspace", role: "owner", orOrganizationAdmin: true },
-  "member:read": { tier: "workspace", role: "member" },
+  "workspace:delete": { tier: "workspace", role: "owner", orOrganizationAdmin: true, whileInactive: true },
+  "member:read": { tier: "workspace", role: "member", reads: true },
   "member:write": { tier: "workspace", role: "admin" },
   "credential:read": { tier: "workspace", role: "member" },
   "credential:write": { tier: "workspace", role: "admin" },
   "credential:delete": { tier: "workspace", role: "admin" },
-  "billing:read": { tier: "workspace", role: "member" },
-  "billing:write": { tier: "workspace", role: "member" },
-  "billing:admin": { tier: "workspace", role: "owner" },
-  "ledger:read": { tier: "workspace", role: "admin" },
+  "credits:read": { tier: "workspace", role: "member", reads: true },
+  "credits:debit": { tier: "workspace", role: "member" },
+  "credits:hold": { tier: "workspace", role: "member" },
+  "credits:refund": { tier: "workspace", role: "owner" },
+  "credits:grant": { tier: "workspace", role: "owner" },
+  "credits:transfer": { tier: "workspace", role: "owner" },
+  "credits:admin": { tier: "workspace", role: "owner" },
+  "ledger:audit": { tier: "workspace", role: "admin", reads: true },
 } as const satisfies Record<string, Requirement>;
 export type Permission = keyof typeof permissions;
 
-/** What a caller was let through with: RBAC-04 wants the deciding tier in the log. */
-type Access = {
+/** RBAC-04, RBAC-11: what decided, for the log. The role is the one the caller acts with; null where they have none. */
+type Grounds = {
   tier: Requirement["tier"];
-  role: WorkspaceRole | OrganizationRole | null;
-  organizationId: string | null;
-  workspaceId: string | null;
+  role: WorkspaceRole | OrganizationRole | "system_admin" | null;
+  reason: string;
 };
+type Access = Grounds & { organizationId: string | null; workspaceId: string | null };
+type Denial = Rejection & Grounds;
 
 type Caller = { userId: string; organizationId: string };
+/** What the path names. */
+export type Place = { organizationId?: string | undefined; workspaceId?: string | undefined };
 
-/**
- * RBAC-01, R-10, R-13: decides on the current roles of workspace and organization, never on the token's. A workspace
- * of an organization the caller does not belong to is as absent as one that never was. Who has the role in the
- * workspace itself costs one state; only for others is the organization asked.
- */
-export const accessControl = ({ stateOf }: Pick<Handler, "stateOf">) => {
-  const roleInOrganization = async (id: string, userId: string): Promise<OrganizationRole | undefined> => {
-    const { state } = await stateOf(organization, id);
-    return state.status === "active" ? state.members.get(userId) : undefined;
-  };
-
-  const inOrganization = async (
-    required: Tier<"organization">,
-    { userId, organizationId }: Caller,
-  ): Promise<Access | Rejection> => {
-    const role = await roleInOrganization(organizationId, userId);
-    if (!role || rankOf(role) < rankOf(required.role)) return forbidden(required.role);
-    return { tier: "organization", role, organizationId, workspaceId: null };
-  };
-
-  const inWorkspace = async (
-    required: Tier<"workspace">,
-    { userId }: Caller,
-    workspaceId: string,
-  ): Promise<Access | Rejection> => {
-    const { state } = await stateOf(workspace, workspaceId);
-    if (state.status !== "active") return absent();
-    const place = { organizationId: state.organizationId, workspaceId };
-    const role = state.members.get(userId)?.role;
-    if (role && reaches(role, required.role)) return { tier: "workspace", role, ...place };
-
-    const organizationRole = await roleInOrganization(state.organizationId, userId);
-    if (!role && !organizationRole) return absent();
-    const isSufficient = required.orOrganizationAdmin || reaches("admin", required.role);
-    if (organizationRole !== "admin" || !isSufficient) return forbidden(required.role);
-    return { tier: "organization", role: "admin", ...place };
-  };
-
-  return async (permission: Permission, caller: Caller, workspaceId: string | null): Promise<Access | Rejection> => {
-    const required: Requirement = permissions[permission];
-    switch (required.tier) {
-      case "public":
-      case "account":
-        return { tier: required.tier, role: null, organizationId: caller.organizationId, workspaceId: null };
-      case "organization":
-        return inOrganization(required, caller);
-      case "workspace":
-        if (!workspaceId) throw new Error(`the permission ${permission} needs a workspace in the path`);
-        return inWorkspace(required, caller, workspaceId);
-      default:
-        return required satisfies never;
-    }
-  };
+/** All that a decision depends on: the caller, the place, and how both stand now. */
+export type Standing = {
+  caller: Caller;
+  isSystemAdmin: boolean;
+  /** The one in the path, or else the active one. */
+  organizationId: string;
+  organization: Organization;
+  /** Where the path names one. */
+  workspace: { id: string; state: Workspace } | null;
 };
 
-const rankOf = (role: OrganizationRole): number => OrganizationRole.options.indexOf(role);
+/**
+ * R-13: decides on the current roles of user, organization and workspace, never on the token's. TEN-11: the token says
+ * in which organization its bearer acts, and whatever belongs to another is as absent as what never was.
+ */
+export const accessControl = ({ stateOf }: Pick<Handler, "stateOf">) => {
+  const standingOf = async (caller: Caller, place: Place): Promise<Standing> => {
+    const { organizationId = caller.organizationId, workspaceId } = place;
+    const [account, tenant, there] = await Promise.all([
+      stateOf(user, caller.userId),
+      stateOf(organization, organizationId),
+      workspaceId === undefined ? undefined : stateOf(workspace, workspaceId),
+    ]);
+    const isSystemAdmin = account.state.status === "registered" && account.state.platformRole === "system_admin";
+    return {
+      caller,
+      isSystemAdmin,
+      organizationId,
+      organization: tenant.state,
+      workspace: workspaceId !== undefined && there ? { id: workspaceId, state: there.state } : null,
+    };
+  };
 
-const absent = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
-const forbidden = (required: string): Rejection =>
-  reject("forbidden", "FORBIDDEN", "Your role does not permit this.", { required });
+  const check = async (permission: Permission, caller: Caller, place: Place): Promise<Access | Denial> => {
+    const required: Requirement = permissions[permission];
+    if (required.tier === "public" || required.tier === "account")
+      return { ...grounds(required.tier, null, "signed_in"), organizationId: caller.organizationId, workspaceId: null };
+    if (required.tier === "workspace" && place.workspaceId === undefined)
+      throw new Error(`the permission ${permission} needs a workspace in the path`);
+    return judge(required, await standingOf(caller, place));
+  };
+
+  return { check, standingOf };
+};
+
+/** RBAC-01, RBAC-04: platform, organization, workspace, in this order; the first that can decide does. */
+export const judge = (required: Requirement, standing: Standing): Access | Denial => {
+  const { caller, isSystemAdmin, organization: tenant, workspace: inside } = standing;
+  const there = inside && isThere(inside.state) ? inside.state : null;
+  const organizationId = there?.organizationId ?? standing.organizationId;
+  const allow = (...[tier, role, reason]: Decided): Access => ({
+    ...grounds(tier, role, reason),
+    organizationId,
+    workspaceId: inside?.id ?? null,
+  });
+
+  if (inside && !there) return absent("absent");
+  if (isSystemAdmin && (there || isPresent(tenant))) return allow("platform", "system_admin", "system_admin");
+  const role = activeRole(tenant, caller.userId);
+  if (organizationId !== caller.organizationId) return absent("other_organization");
+  if (!role || !isPresent(tenant)) return absent("no_member");
+  if (tenant.status === "INACTIVE" && !(required.tier === "organization" && required.whileInactive && role === "admin"))
+    return blocked("ORGANIZATION_INACTIVE", "This organization is not active.", role);
+
+  if (required.tier === "public" || required.tier === "account") return allow(required.tier, null, "signed_in");
+  if (required.tier === "platform") return forbidden("platform", null, "no_system_admin", "system_admin");
+  if (required.tier === "organization")
+    return reaches(role, required.role)
+      ? allow("organization", role, "organization_role")
+      : forbidden("organization", role, "role_too_low", required.role);
+  if (!there) return absent("absent");
+  const own = there.members.get(caller.userId)?.role;
+  const isByOrganization = role === "admin" && (required.orOrganizationAdmin || reaches("admin", required.role));
+  if (!isByOrganization && !(own && reaches(own, required.role)))
+    return forbidden("workspace", own ?? null, own ? "role_too_low" : "no_membership", required.role);
+  if (there.status === "INACTIVE" && !required.whileInactive)
+    return blocked("WORKSPACE_INACTIVE", "This workspace is not active.", own ?? role);
+  if (there.status === "ARCHIVED" && !required.reads && !required.whileInactive)
+    return blocked("WORKSPACE_ARCHIVED", "This workspace is archived: nothing in it changes.", own ?? role);
+  if (isByOrganization) return allow("organization", role, "organization_admin");
+  return allow("workspace", own ?? null, "workspace_role");
+};
+
+type Decided = [tier: Grounds["tier"], role: Grounds["role"], reason: string];
+const grounds = (...[tier, role, reason]: Decided): Grounds => ({ tier, role, reason });
+
+const denied = (kind: RejectionKind, code: string, message: string, details: object, because: Grounds): Denial => ({
+  ...reject(kind, code, message, { ...details }),
+  ...because,
+});
+
+const absent = (reason: string): Denial =>
+  denied("missing", "RESOURCE_NOT_FOUND", "There is no such resource.", {}, grounds("organization", null, reason));
+const forbidden = (...[tier, role, reason, required]: [...Decided, string]): Denial =>
+  denied("forbidden", "FORBIDDEN", "Your role does not permit this.", { required }, grounds(tier, role, reason));
+const blocked = (code: string, message: string, role: Grounds["role"]): Denial =>
+  denied("forbidden", code, message, {}, grounds("organization", role, code.toLowerCase()));

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { emailClaim } from "../domain/accounts/emailClaim.ts";
-import { user } from "../domain/accounts/user.ts";
+import { PlatformRole, user } from "../domain/accounts/user.ts";
 import { command } from "../kernel/decider.ts";
 import { type Rejection, reject } from "../kernel/rejection.ts";
 import { text } from "../kernel/text.ts";
+import type { Handler } from "./handler.ts";
 
 const emailLengthMax = 254;
 /** AUTH-01: addresses that differ in case alone are one address. */
@@ -53,6 +54,31 @@ export const RevokeUserSessions = command(user, {
     account.status === "registered" ? [{ type: "UserSessionsRevoked", data: { userId } }] : [],
   answer: () => null,
 });
+
+/** given and taken on the machine alone, which is how an installation comes to its first system admin. */
+export const SetPlatformRole = command(user, {
+  name: "SetPlatformRole",
+  permission: "platform:admin",
+  input: z.object({ userId: z.uuid(), role: PlatformRole }),
+  output: z.null(),
+  stream: ({ userId }) => userId,
+  decide: ({ userId, role }, account) => {
+    if (account.status !== "registered") return reject("missing", "RESOURCE_NOT_FOUND", "There is no such account.");
+    return account.platformRole === role ? [] : [{ type: "UserPlatformRoleChanged", data: { userId, role } }];
+  },
+  answer: () => null,
+});
+
+/** Whose address it is, by the id of its claim: nobody's until the account is finished. */
+export const registeredUser = async (
+  { stateOf }: Pick<Handler, "stateOf">,
+  emailClaimId: string,
+): Promise<string | undefined> => {
+  const { state: claim } = await stateOf(emailClaim, emailClaimId);
+  if (claim.status !== "held") return undefined;
+  const { state: account } = await stateOf(user, claim.userId);
+  return account.status === "registered" ? claim.userId : undefined;
+};
 
 export const emailTaken = (): Rejection =>
   reject("conflict", "EMAIL_TAKEN", "There is an account with this e-mail address.");

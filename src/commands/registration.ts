@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { user } from "../domain/accounts/user.ts";
+import type { PlanType } from "../domain/tenancy/plans.ts";
 import { slugOf } from "../domain/tenancy/slugClaim.ts";
 import { derivedId } from "../kernel/ids.ts";
 import { isRejection } from "../kernel/rejection.ts";
 import { ClaimEmail, Email, emailTaken, PersonName, RegisterUser } from "./accounts.ts";
+import { type BlindIndex, claimName, claimSlug } from "./claims.ts";
 import { unconditional } from "./commandContext.ts";
 import type { Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
-import { type BlindIndex, CreateOrganization, claimSlug } from "./organizations.ts";
+import { CreateOrganization } from "./organizations.ts";
 
 const passwordLengthMin = 8;
 const passwordLengthMax = 128;
@@ -21,6 +23,8 @@ const Password = z
 type Services = {
   handler: Handler;
   blindIndex: BlindIndex;
+  /** Of the organizations that registering makes. */
+  plan: PlanType;
   hashPassword: (password: string) => Promise<string>;
   passwordMatches: (password: string, hash: string | undefined) => Promise<boolean>;
 };
@@ -29,7 +33,7 @@ type Services = {
  * AUTH-01, R-05: an account with its personal organization. The address is claimed first and the user's own event is
  * written last: until then there is no account, and registering again with the same address takes up the claim.
  */
-export const registration = ({ handler, blindIndex, hashPassword, passwordMatches }: Services) =>
+export const registration = ({ handler, blindIndex, plan, hashPassword, passwordMatches }: Services) =>
   operation({
     name: "Register",
     permission: "public",
@@ -58,7 +62,10 @@ export const registration = ({ handler, blindIndex, hashPassword, passwordMatche
       );
       if (typeof slug !== "string") return slug;
       // The name is not the person's: organizations outlive the erasure of who created them.
-      const personal = { organizationId, name: "Personal", slug, isPersonal: true, createdBy: userId };
+      const named = { name: "Personal", createdBy: userId, organizationId };
+      const held = await claimName(handler, blindIndex)(named, asUser);
+      if (isRejection(held)) return held;
+      const personal = { ...named, nameClaim: held.nameClaim, slug, isPersonal: true, plan };
       const created = await handler.handle(CreateOrganization, personal, asUser);
       if (isRejection(created)) return created;
 

@@ -50,6 +50,26 @@ export const RotateRefreshToken = command(session, {
   },
 });
 
+/** AUTH-26: whether the user belongs to the organization was asked before. */
+export const SwitchOrganization = command(session, {
+  name: "SwitchOrganization",
+  permission: "account:write",
+  input: InSession.extend({ organizationId: z.uuid() }),
+  output: SessionHolder,
+  stream: ({ sessionId }) => sessionId,
+  decide: ({ sessionId, organizationId }, current) => {
+    if (current.status !== "active") return reject("unauthenticated", "UNAUTHENTICATED", "This session has ended.");
+    const { userId } = current;
+    return current.organizationId === organizationId
+      ? []
+      : [{ type: "OrganizationSwitched", data: { sessionId, userId, organizationId } }];
+  },
+  answer: ({ state, input: { organizationId } }) => {
+    if (state.status !== "active") throw new Error("a session that was switched is active");
+    return { userId: state.userId, organizationId };
+  },
+});
+
 export const EndSession = command(session, {
   name: "EndSession",
   permission: "account:write",

@@ -4,13 +4,13 @@ import { z } from "zod";
 import { emailClaim } from "../domain/accounts/emailClaim.ts";
 import { session } from "../domain/accounts/session.ts";
 import { user } from "../domain/accounts/user.ts";
-import { organization } from "../domain/tenancy/organization.ts";
+import { activeRole, organization } from "../domain/tenancy/organization.ts";
 import { isRejection, type Rejection, reject } from "../kernel/rejection.ts";
 import { Email, RevokeUserSessions } from "./accounts.ts";
+import type { BlindIndex } from "./claims.ts";
 import { unconditional } from "./commandContext.ts";
 import type { Accepted, CommandContext, Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
-import type { BlindIndex } from "./organizations.ts";
 import { EndSession, invalidRefreshToken, RotateRefreshToken, StartSession } from "./sessions.ts";
 
 const presentedLengthMax = 1024;
@@ -26,7 +26,7 @@ const Tokens = z.object({
 const Account = z.object({ id: z.uuid(), email: z.email(), name: z.string() });
 const SignedIn = Tokens.extend({ user: Account });
 
-type AccessClaims = { userId: string; sessionId: string; organizationId: string; roles: readonly string[] };
+export type AccessClaims = { userId: string; sessionId: string; organizationId: string; roles: readonly string[] };
 
 type Services = {
   handler: Handler;
@@ -144,7 +144,7 @@ const signedIn = async (
   if (isRejection(outcome)) return outcome;
   const { userId, organizationId } = outcome.answer;
   const { state: tenant } = await handler.stateOf(organization, organizationId);
-  const role = tenant.status === "active" ? tenant.members.get(userId) : undefined;
+  const role = activeRole(tenant, userId);
   const token = await signAccessToken({ userId, sessionId, organizationId, roles: role ? [role] : [] });
   const account = await accountOf(handler, userId);
   return { ...outcome, answer: { ...token, refreshToken, tokenType: "Bearer", user: account } };

@@ -1,21 +1,21 @@
 import { z } from "zod";
+import { PlanType } from "../domain/tenancy/plans.ts";
 import { WorkspaceRole } from "../domain/tenancy/roles.ts";
 import { Slug } from "../domain/tenancy/slugClaim.ts";
 import {
-  isFull,
-  isLastOwner,
-  membersMax,
-  PlanType,
+  isThere,
+  type PresentWorkspace,
   type Workspace,
   WorkspaceName,
+  WorkspaceStatus,
   workspace,
 } from "../domain/tenancy/workspace.ts";
+import { WorkspaceSettings } from "../domain/tenancy/workspaceSettings.ts";
 import { type Actor, command } from "../kernel/decider.ts";
 import { type Rejection, reject } from "../kernel/rejection.ts";
-import { Email } from "./accounts.ts";
 
-const InWorkspace = z.object({ workspaceId: z.uuid() });
-const inWorkspace = ({ workspaceId }: { workspaceId: string }): string => workspaceId;
+export const InWorkspace = z.object({ workspaceId: z.uuid() });
+export const inWorkspace = ({ workspaceId }: { workspaceId: string }): string => workspaceId;
 
 /** `role` is the one the caller acts with: an organization's admin without a membership acts as admin. */
 export const WorkspaceView = z.object({
@@ -24,17 +24,9 @@ export const WorkspaceView = z.object({
   slug: z.string(),
   planType: PlanType,
   organizationId: z.uuid(),
+  status: WorkspaceStatus,
   role: WorkspaceRole,
   createdAt: z.iso.datetime(),
-});
-
-/** `userId` and `acceptedAt` are null while the address invited has no account. */
-export const MembershipView = z.object({
-  userId: z.uuid().nullable(),
-  workspaceId: z.uuid(),
-  role: WorkspaceRole,
-  invitedAt: z.iso.datetime(),
-  acceptedAt: z.iso.datetime().nullable(),
 });
 
 export const CreateWorkspace = command(workspace, {
@@ -62,11 +54,10 @@ export const RenameWorkspace = command(workspace, {
   input: InWorkspace.extend({ name: WorkspaceName }),
   output: WorkspaceView,
   stream: inWorkspace,
-  decide: ({ workspaceId, name }, current) => {
-    if (current.status !== "active") return noWorkspace();
-    const { organizationId } = current;
-    return current.name === name ? [] : [{ type: "WorkspaceRenamed", data: { workspaceId, organizationId, name } }];
-  },
+  decide: ({ workspaceId, name }, current) =>
+    whileThere(current, ({ organizationId, name: formerName }) =>
+      formerName === name ? [] : [{ type: "WorkspaceRenamed", data: { workspaceId, organizationId, name } }],
+    ),
   answer: workspaceView,
 });
 
@@ -77,104 +68,52 @@ export const DeleteWorkspace = command(workspace, {
   output: z.null(),
   stream: inWorkspace,
   decide: ({ workspaceId }, current) =>
-    current.status === "active"
-      ? [{ type: "WorkspaceDeleted", data: { workspaceId, organizationId: current.organizationId } }]
-      : noWorkspace(),
+    whileThere(current, ({ organizationId }) => [{ type: "WorkspaceDeleted", data: { workspaceId, organizationId } }]),
   answer: () => null,
 });
 
-export const AddMember = command(workspace, {
-  name: "AddMember",
-  permission: "member:write",
-  input: InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole, emailClaimId: z.uuid().optional() }),
-  output: MembershipView,
+/** WS-14: who may not work in it is told so by the access check. */
+export const SetWorkspaceStatus = command(workspace, {
+  name: "SetWorkspaceStatus",
+  permission: "workspace:status",
+  input: InWorkspace.extend({ status: WorkspaceStatus }),
+  output: WorkspaceView,
   stream: inWorkspace,
-  decide: ({ workspaceId, ...added }, current, { now, actor }) => {
-    if (current.status !== "active") return noWorkspace();
-    const { userId, role, emailClaimId } = added;
-    if (current.members.has(userId))
-      return reject("conflict", "MEMBER_EXISTS", "This user is a member of the workspace.", { userId });
-    if (role === "owner" && !isOwner(current, actor)) return ownerRequired();
-    const isInvited = emailClaimId !== undefined && current.invited.has(emailClaimId);
-    if (!isInvited && isFull(current)) return full();
-    const { organizationId } = current;
-    return [{ type: "MemberAdded", data: { workspaceId, organizationId, ...added, invitedAt: now, acceptedAt: now } }];
-  },
-  answer: memberView,
+  decide: ({ workspaceId, status }, current) =>
+    whileThere(current, ({ organizationId, status: formerStatus }) =>
+      formerStatus === status
+        ? []
+        : [{ type: "WorkspaceStatusChanged", data: { workspaceId, organizationId, status } }],
+    ),
+  answer: workspaceView,
 });
 
-/** Records who is wanted; the address becomes a member once it has an account and is added again. */
-export const InviteMember = command(workspace, {
-  name: "InviteMember",
-  permission: "member:write",
-  input: InWorkspace.extend({
-    invitationId: z.uuid(),
-    emailClaimId: z.uuid(),
-    email: Email,
-    role: WorkspaceRole,
-  }),
-  output: MembershipView,
+/** WS-09. */
+export const ChangeWorkspaceSettings = command(workspace, {
+  name: "ChangeWorkspaceSettings",
+  permission: "workspace:write",
+  input: InWorkspace.extend(WorkspaceSettings.shape),
+  output: WorkspaceSettings,
   stream: inWorkspace,
-  decide: ({ workspaceId, ...invitation }, current, { now, actor }) => {
-    if (current.status !== "active") return noWorkspace();
-    if (current.invited.has(invitation.emailClaimId))
-      return reject("conflict", "MEMBER_EXISTS", "This address is invited to the workspace.");
-    if (invitation.role === "owner" && !isOwner(current, actor)) return ownerRequired();
-    if (isFull(current)) return full();
-    const { organizationId } = current;
-    return [{ type: "MemberInvited", data: { workspaceId, organizationId, ...invitation, invitedAt: now } }];
-  },
-  answer: ({ input: { workspaceId, role }, facts: { now } }) => ({
-    userId: null,
-    workspaceId,
-    role,
-    invitedAt: now,
-    acceptedAt: null,
-  }),
+  decide: ({ workspaceId, ...settings }, current) =>
+    whileThere(current, ({ organizationId, settings: { description, timeZone, language } }) => {
+      const isSame =
+        description === settings.description && timeZone === settings.timeZone && language === settings.language;
+      return isSame ? [] : [{ type: "WorkspaceSettingsChanged", data: { workspaceId, organizationId, settings } }];
+    }),
+  answer: ({ state }) => present(state).settings,
 });
 
-export const RemoveMember = command(workspace, {
-  name: "RemoveMember",
-  permission: "member:write",
-  input: InWorkspace.extend({ userId: z.uuid() }),
-  output: z.null(),
-  stream: inWorkspace,
-  decide: ({ workspaceId, userId }, current, { actor }) => {
-    if (current.status !== "active") return noWorkspace();
-    const member = current.members.get(userId);
-    if (!member) return noMember();
-    if (member.role === "owner" && !isOwner(current, actor)) return ownerRequired();
-    if (isLastOwner(current, userId)) return lastOwner();
-    return [{ type: "MemberRemoved", data: { workspaceId, organizationId: current.organizationId, userId } }];
-  },
-  answer: () => null,
-});
+export const whileThere = <Decision>(
+  current: Workspace,
+  decide: (present: PresentWorkspace) => Decision,
+): Decision | Rejection => (isThere(current) ? decide(current) : noWorkspace());
 
-/** WS-07: only owners give or take ownership. */
-export const ChangeMemberRole = command(workspace, {
-  name: "ChangeMemberRole",
-  permission: "member:write",
-  input: InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole }),
-  output: MembershipView,
-  stream: inWorkspace,
-  decide: ({ workspaceId, userId, role }, current, { actor }) => {
-    if (current.status !== "active") return noWorkspace();
-    const member = current.members.get(userId);
-    if (!member) return noMember();
-    if (member.role === role) return [];
-    if ((member.role === "owner" || role === "owner") && !isOwner(current, actor)) return ownerRequired();
-    if (isLastOwner(current, userId)) return lastOwner();
-    return [{ type: "MemberRoleChanged", data: { workspaceId, organizationId: current.organizationId, userId, role } }];
-  },
-  answer: memberView,
-});
+export const isOwner = ({ members }: PresentWorkspace, { id }: Actor): boolean =>
+  id !== null && members.get(id)?.role === "owner";
 
-type Active = Extract<Workspace, { status: "active" }>;
-
-const isOwner = ({ members }: Active, { id }: Actor): boolean => id !== null && members.get(id)?.role === "owner";
-
-const active = (state: Workspace): Active => {
-  if (state.status !== "active") throw new Error("a workspace that was changed is active");
+export const present = (state: Workspace): PresentWorkspace => {
+  if (!isThere(state)) throw new Error("a workspace that was changed is there");
   return state;
 };
 
@@ -188,28 +127,9 @@ function workspaceView({
   input: { workspaceId: string };
   facts: { actor: Actor };
 }): z.output<typeof WorkspaceView> {
-  const { name, slug, planType, organizationId, createdAt } = active(state);
-  const role = isOwner(active(state), actor) ? "owner" : "admin";
-  return { id: workspaceId, name, slug, planType, organizationId, role, createdAt };
-}
-
-function memberView({
-  state,
-  input: { workspaceId, userId },
-}: {
-  state: Workspace;
-  input: { workspaceId: string; userId: string };
-}): z.output<typeof MembershipView> {
-  const member = active(state).members.get(userId);
-  if (!member) throw new Error("a member that was added or changed is there");
-  return { userId, workspaceId, ...member };
+  const { name, slug, planType, organizationId, status, createdAt } = present(state);
+  const role = isOwner(present(state), actor) ? "owner" : "admin";
+  return { id: workspaceId, name, slug, planType, organizationId, status, role, createdAt };
 }
 
 const noWorkspace = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
-const full = (): Rejection =>
-  reject("conflict", "MEMBER_LIMIT_REACHED", "Members and open invitations are as many as a workspace may have.", {
-    membersMax,
-  });
-const noMember = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such member.");
-const ownerRequired = (): Rejection => reject("forbidden", "OWNER_REQUIRED", "Only an owner gives or takes ownership.");
-const lastOwner = (): Rejection => reject("conflict", "LAST_OWNER", "A workspace keeps at least one owner.");

@@ -4,6 +4,7 @@ import { user } from "./accounts/user.ts";
 import { credential } from "./credentials/credential.ts";
 import { creditLedger } from "./credits/creditLedger.ts";
 import { ledgerSeal } from "./credits/ledgerSeal.ts";
+import { nameClaim } from "./tenancy/nameClaim.ts";
 import { organization } from "./tenancy/organization.ts";
 import { slugClaim } from "./tenancy/slugClaim.ts";
 import { workspace } from "./tenancy/workspace.ts";
@@ -14,6 +15,7 @@ export const aggregates = [
   user,
   session,
   organization,
+  nameClaim,
   slugClaim,
   workspace,
   creditLedger,

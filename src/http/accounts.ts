@@ -1,7 +1,10 @@
 import { z } from "zod";
+import type { EffectivePermissions } from "../commands/effectivePermissions.ts";
+import type { organizationSwitch } from "../commands/organizationSwitch.ts";
 import type { registration } from "../commands/registration.ts";
 import type { login, logout, logoutEverywhere, refresh } from "../commands/signIn.ts";
-import { organizations, organizationsOf } from "../projections/organizations.ts";
+import { membershipsInOrganizationsOf } from "../projections/organizationReads.ts";
+import { organizations } from "../projections/organizations.ts";
 import { userById, users } from "../projections/users.ts";
 import { membershipsOf, workspaces } from "../projections/workspaces.ts";
 import type { App } from "./binder.ts";
@@ -13,6 +16,11 @@ type AccountOperations = {
   refresh: ReturnType<typeof refresh>;
   logout: ReturnType<typeof logout>;
   logoutEverywhere: ReturnType<typeof logoutEverywhere>;
+  switchOrganization: ReturnType<typeof organizationSwitch>;
+  permissionsOf: (
+    caller: { userId: string; organizationId: string },
+    workspaceId: string | undefined,
+  ) => Promise<EffectivePermissions | null>;
 };
 
 const Me = z.object({
@@ -23,7 +31,17 @@ const Me = z.object({
   workspaces: z.array(z.object({ id: z.uuid(), name: z.string(), role: z.string() })),
 });
 
+const Permissions = z.object({
+  organizationId: z.uuid(),
+  workspaceId: z.uuid().nullable(),
+  platformRole: z.enum(["user", "system_admin"]),
+  organizationRole: z.string().nullable(),
+  workspaceRole: z.string().nullable(),
+  permissions: z.array(z.string()),
+});
+
 const ada = { id: exampleIds.user, email: "ada@example.com", name: "Ada" };
+const acme = { id: exampleIds.organization, name: "Acme", slug: "acme", role: "member" } as const;
 const password = "correct horse battery";
 const refreshToken = `${exampleIds.member}.v4pY…`;
 const signedIn = {
@@ -62,7 +80,36 @@ export const accountRoutes = (app: App, operations: AccountOperations): void => 
     limit: "auth",
     example: { body: {}, data: null },
   });
+  app.command("POST", "/auth/switch", operations.switchOrganization, {
+    limit: "auth",
+    example: {
+      body: { organizationId: exampleIds.organization },
+      data: { accessToken: signedIn.accessToken, tokenType: "Bearer", expiresIn: 900, organization: acme },
+    },
+  });
+  meRoutes(app, operations);
+};
 
+const meRoutes = (app: App, { permissionsOf }: AccountOperations): void => {
+  app.query("/auth/permissions", {
+    name: "GetPermissions",
+    permission: "account:read",
+    from: [users],
+    query: { workspaceId: z.uuid().optional() },
+    output: Permissions,
+    example: {
+      query: { workspaceId: exampleIds.workspace },
+      data: {
+        organizationId: exampleIds.organization,
+        workspaceId: exampleIds.workspace,
+        platformRole: "user",
+        organizationRole: "member",
+        workspaceRole: "viewer",
+        permissions: ["workspace:create", "workspace:read"],
+      },
+    },
+    load: (_, { caller, query }) => permissionsOf(caller, query.workspaceId),
+  });
   app.query("/auth/me", {
     name: "GetMe",
     permission: "account:read",
@@ -80,7 +127,7 @@ export const accountRoutes = (app: App, operations: AccountOperations): void => 
       if (!account) return null;
       return {
         ...account,
-        organizations: await organizationsOf(read, userId),
+        organizations: await membershipsInOrganizationsOf(read, userId),
         workspaces: await membershipsOf(read, userId),
       };
     },

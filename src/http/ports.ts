@@ -7,12 +7,16 @@ import type { OwnWrites, Projected } from "../projections/positions.ts";
 /** Who sent the request, as proved by the access token. */
 export type Caller = { userId: string; sessionId: string; organizationId: string };
 
-type Tier = "public" | "account" | "organization" | "workspace";
+type Tier = "public" | "account" | "platform" | "organization" | "workspace";
 /** RBAC-05: every permission a route can ask for. */
 type PermissionCatalogue = Readonly<Record<string, { tier: Tier; role?: string }>>;
 
-/** That the caller may, and why: the tier that decided, and the organization the resource belongs to. */
-export type Access = { tier: Tier; role: string | null; organizationId: string | null };
+/** RBAC-11: which tier decided, on what role, and why; told to the log. */
+type Grounds = { tier: Tier; role: string | null; reason: string };
+/** That the caller may, and the organization the resource belongs to. */
+export type Access = Grounds & { organizationId: string | null };
+/** What the path names. */
+type Place = { organizationId?: string | undefined; workspaceId?: string | undefined };
 
 /** What http needs from the rest of the process; main hands it in. */
 export type Ports = {
@@ -22,7 +26,7 @@ export type Ports = {
   sessions: { standing(claims: AccessClaims): Promise<"active" | (string & {})> };
   access: {
     permissions: PermissionCatalogue;
-    check(permission: string, caller: Caller, workspaceId: string | null): Promise<Access | Rejection>;
+    check(permission: string, caller: Caller, place: Place): Promise<Access | (Rejection & Grounds)>;
   };
   /** ES-06: what this process wrote, and how far the read models are. */
   writes: OwnWrites;

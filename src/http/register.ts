@@ -52,12 +52,14 @@ const admission = (ports: Ports, { params, permission }: Route, isPublic: boolea
     // The ids in the path are checked before anything is asked about them.
     const named: Readonly<Record<string, unknown>> = validated(params, request.params);
     if (typeof named["workspaceId"] === "string") request.told.workspaceId = named["workspaceId"];
+    if (typeof named["organizationId"] === "string") request.told.organizationId = named["organizationId"];
     enter("rbac", request);
     if (request.auth === null) return;
-    const outcome = await ports.access.check(permission, request.auth, request.told.workspaceId ?? null);
+    const { organizationId, workspaceId } = request.told;
+    const outcome = await ports.access.check(permission, request.auth, { organizationId, workspaceId });
+    const { tier, role, reason } = outcome;
+    Object.assign(request.told, { tier, role, reason });
     if (isRejection(outcome)) throw refused(outcome);
     request.access = outcome;
-    request.told.tier = outcome.tier;
-    request.told.role = outcome.role;
   };
 };

@@ -3,10 +3,12 @@ import type { Access, Caller } from "./ports.ts";
 /** What the stages of the pipeline learn about a request, for its one line in the log (LOG-01). */
 type Told = {
   workspaceId?: string;
+  /** Of the path; the active one stands in `auth`. */
+  organizationId?: string;
   tier?: string;
   role?: string | null;
   errorCode?: string;
-  /** Why a credential was not accepted: told to the log alone. */
+  /** Why a credential was not accepted, or why the access check decided so: told to the log alone. */
   reason?: string;
 };
 

@@ -1,15 +1,15 @@
 import type { workspaceCreation } from "../commands/workspaceCreation.ts";
+import { ChangeMemberRole, MembershipView, RemoveMember } from "../commands/workspaceMembers.ts";
 import type { memberAddition } from "../commands/workspaceMembership.ts";
 import {
-  ChangeMemberRole,
+  ChangeWorkspaceSettings,
   DeleteWorkspace,
-  MembershipView,
-  RemoveMember,
   RenameWorkspace,
+  SetWorkspaceStatus,
   WorkspaceView,
 } from "../commands/workspaces.ts";
 import { organizations } from "../projections/organizations.ts";
-import { membersOf, workspaceById, workspaces, workspacesOf } from "../projections/workspaces.ts";
+import { membersOf, workspaceById, workspaceSettings, workspaces, workspacesOf } from "../projections/workspaces.ts";
 import type { App } from "./binder.ts";
 import { exampleIds, exampleTime } from "./examples.ts";
 
@@ -26,9 +26,11 @@ const growth = {
   slug: "growth",
   planType: "free",
   organizationId: exampleIds.organization,
+  status: "ACTIVE",
   role: "owner",
   createdAt: exampleTime,
 } as const;
+const settings = { description: "New markets", timeZone: "Europe/Berlin", language: "de" };
 const member = { ...ofMember, role: "member", invitedAt: exampleTime, acceptedAt: exampleTime } as const;
 
 export const workspaceRoutes = (app: App, { createWorkspace, addMember }: WorkspaceOperations): void => {
@@ -42,7 +44,8 @@ export const workspaceRoutes = (app: App, { createWorkspace, addMember }: Worksp
     from: [workspaces, organizations],
     output: WorkspaceView,
     example: { data: growth },
-    load: (read, { caller, query }) => workspacesOf(read, caller.userId, query),
+    load: (read, { caller: { userId, organizationId }, access, query }) =>
+      workspacesOf(read, { userId, organizationId, seesAll: access.tier === "platform" }, query),
   });
   app.query("/workspaces/:workspaceId", {
     name: "GetWorkspace",
@@ -57,6 +60,20 @@ export const workspaceRoutes = (app: App, { createWorkspace, addMember }: Worksp
   });
   app.command("DELETE", "/workspaces/:workspaceId", DeleteWorkspace, {
     example: { params: inWorkspace, data: null },
+  });
+  app.command("PUT", "/workspaces/:workspaceId/status", SetWorkspaceStatus, {
+    example: { params: inWorkspace, body: { status: "ARCHIVED" }, data: { ...growth, status: "ARCHIVED" } },
+  });
+  app.query("/workspaces/:workspaceId/settings", {
+    name: "GetWorkspaceSettings",
+    permission: "workspace:admin",
+    from: [workspaces],
+    output: ChangeWorkspaceSettings.output,
+    example: { params: inWorkspace, data: settings },
+    load: async (read, { params }) => (await workspaceSettings(read, params.workspaceId)) ?? null,
+  });
+  app.command("PUT", "/workspaces/:workspaceId/settings", ChangeWorkspaceSettings, {
+    example: { params: inWorkspace, body: settings, data: settings },
   });
 
   app.list("/workspaces/:workspaceId/members", {

@@ -14,6 +14,8 @@ export type KeyVault = {
   keysToRead(subjects: readonly Subject[]): Promise<ReadonlyMap<string, Uint8Array | undefined>>;
   /** Erases the subject everywhere. Other processes forget their copy of the key within `cacheTtlMs`. */
   destroy(subject: Pick<Subject, "id" | "kind">): Promise<void>;
+  /** The same for every subject there is by now that belongs to this scope. */
+  destroyAllOf(scope: string): Promise<void>;
 };
 
 const cachedKeysMax = 10_000;
@@ -57,6 +59,9 @@ export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Arra
     async destroy(subject) {
       await table.destroy(subject);
       cache.set(subject.id, "destroyed");
+    },
+    async destroyAllOf(scope) {
+      for (const id of await table.destroyAllOf(scope)) cache.set(id, "destroyed");
     },
   };
 };

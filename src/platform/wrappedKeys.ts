@@ -14,6 +14,8 @@ type WrappedKeys = {
   /** Two processes may do this for one subject at once: the first row stays, and `load` tells both what it says. */
   create(subjects: readonly Subject[]): Promise<void>;
   destroy(subject: Pick<Subject, "id" | "kind">): Promise<void>;
+  /** @returns the ids of the subjects whose keys were destroyed now */
+  destroyAllOf(scope: string): Promise<string[]>;
 };
 
 /** Stored with each row, as is its scope: both are what it takes to wrap a key under another master key one day. */
@@ -60,6 +62,14 @@ export const wrappedKeys = (pool: Pool, masterKey: Uint8Array): WrappedKeys => {
           on conflict (subject_id) do update set wrapped_key = null, destroyed_at = now()
           where subject_keys.wrapped_key is not null`,
       );
+    },
+    async destroyAllOf(scope) {
+      const rows = await query<{ subject_id: string }>(
+        pool,
+        sql`update vault.subject_keys set wrapped_key = null, destroyed_at = now()
+          where scope_id = ${scope} and wrapped_key is not null returning subject_id`,
+      );
+      return rows.map(({ subject_id }) => subject_id);
     },
   };
 };

@@ -1,5 +1,5 @@
 import { session } from "../domain/accounts/session.ts";
-import { insert, projection, set, table } from "./projection.ts";
+import { ignore, insert, projection, set, table } from "./projection.ts";
 
 /** A token is dead when `revoked_at` is set or its `session_epoch` is behind its user's. Decisions ask the stream. */
 const refreshTokensTable = table(
@@ -47,6 +47,7 @@ export const refreshTokens = projection({
       set(refreshTokensTable, { token_hash: rotated.replacedHash }, { revoked_at: occurredAt }),
       issued(id, occurredAt, rotated),
     ],
+    OrganizationSwitched: ignore,
     SessionEnded: ({ refreshTokenHash }, { metadata: { occurredAt } }) =>
       set(refreshTokensTable, { token_hash: refreshTokenHash }, { revoked_at: occurredAt }),
   },

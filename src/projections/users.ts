@@ -2,7 +2,7 @@ import { user } from "../domain/accounts/user.ts";
 import type { Transaction } from "../platform/postgres.ts";
 import { query } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
-import { add, insert, projection, table } from "./projection.ts";
+import { add, insert, projection, set, table } from "./projection.ts";
 
 const usersTable = table(
   "users",
@@ -12,6 +12,7 @@ const usersTable = table(
     name: "text",
     avatar_url: "text null",
     session_epoch: "integer",
+    platform_role: "text",
     created_at: "timestamptz",
     updated_at: "timestamptz",
   },
@@ -20,7 +21,7 @@ const usersTable = table(
 
 export const users = projection({
   name: "users",
-  version: 1,
+  version: 2,
   tables: [usersTable],
   of: [user],
   when: {
@@ -31,10 +32,13 @@ export const users = projection({
         name,
         avatar_url: null,
         session_epoch: 0,
+        platform_role: "user",
         created_at: occurredAt,
         updated_at: occurredAt,
       }),
     UserSessionsRevoked: ({ userId }) => add(usersTable, { id: userId }, { session_epoch: 1 }),
+    UserPlatformRoleChanged: ({ userId, role }, { metadata: { occurredAt } }) =>
+      set(usersTable, { id: userId }, { platform_role: role, updated_at: occurredAt }),
   },
 });
 

@@ -12,6 +12,10 @@ const workspacesTable = table(
     organization_id: "uuid",
     name: "text",
     slug: "text",
+    status: "text",
+    description: "text null",
+    time_zone: "text null",
+    language: "text null",
     owner_id: "uuid",
     plan_type: "text",
     created_at: "timestamptz",
@@ -40,7 +44,7 @@ const revised = (workspaceId: string, { revision }: Occurrence) =>
 
 export const workspaces = projection({
   name: "workspaces",
-  version: 1,
+  version: 2,
   tables: [workspacesTable, membershipsTable],
   of: [workspace],
   when: {
@@ -50,6 +54,10 @@ export const workspaces = projection({
         organization_id: organizationId,
         name,
         slug,
+        status: "ACTIVE",
+        description: null,
+        time_zone: null,
+        language: null,
         owner_id: ownerId,
         plan_type: planType,
         created_at: createdAt,
@@ -69,7 +77,18 @@ export const workspaces = projection({
     WorkspaceRenamed: ({ workspaceId, name }, { revision, metadata: { occurredAt } }) =>
       set(workspacesTable, { id: workspaceId }, { name, updated_at: occurredAt, revision }),
     WorkspaceDeleted: ({ workspaceId }, { revision, metadata: { occurredAt } }) =>
-      set(workspacesTable, { id: workspaceId }, { deleted_at: occurredAt, updated_at: occurredAt, revision }),
+      set(
+        workspacesTable,
+        { id: workspaceId },
+        { status: "DELETED", deleted_at: occurredAt, updated_at: occurredAt, revision },
+      ),
+    WorkspaceStatusChanged: ({ workspaceId, status }, { revision, metadata: { occurredAt } }) =>
+      set(workspacesTable, { id: workspaceId }, { status, updated_at: occurredAt, revision }),
+    WorkspaceSettingsChanged: ({ workspaceId, settings }, { revision, metadata: { occurredAt } }) => {
+      const { description, timeZone, language } = settings;
+      const values = { description, time_zone: timeZone, language };
+      return set(workspacesTable, { id: workspaceId }, { ...values, updated_at: occurredAt, revision });
+    },
     MemberAdded: ({ organizationId, workspaceId, userId, role, invitedAt, acceptedAt }, occurrence) => [
       revised(workspaceId, occurrence),
       insert(membershipsTable, {
@@ -99,35 +118,46 @@ type WorkspaceRow = {
   slug: string;
   planType: "free" | "pro" | "enterprise";
   organizationId: string;
+  status: "ACTIVE" | "INACTIVE" | "ARCHIVED";
   role: WorkspaceRole;
   createdAt: string;
 };
 /** The revision of the stream the row is made of: what a change can be asked to begin from. */
 type Revised = { revision: number };
 
+/** Who is let through without any membership runs the platform, and acts as an owner. */
 const workspaceColumns = sql`w.id, w.name, w.slug, w.plan_type as "planType", w.organization_id as "organizationId",
-  case when m.role = 'owner' then 'owner' when o.role = 'admin' then 'admin' else m.role end as role,
+  w.status, case when m.role = 'owner' then 'owner' when o.role = 'admin' then 'admin'
+    else coalesce(m.role, 'owner') end as role,
   w.created_at as "createdAt"`;
 
-/** WS-03: those the user is a member of and all of an organization the user is admin of, with the higher role. */
-const seenBy = (userId: string) => sql`
+const withRolesOf = (userId: string) => sql`
   from read_model.workspaces w
   left join read_model.workspace_memberships m on m.workspace_id = w.id and m.user_id = ${userId}
-  left join read_model.organization_memberships o
-    on o.organization_id = w.organization_id and o.user_id = ${userId} and o.role = 'admin'
-  where w.deleted_at is null and (m.user_id is not null or o.user_id is not null)`;
+  left join read_model.organization_memberships o on o.organization_id = w.organization_id
+    and o.user_id = ${userId} and o.role = 'admin' and o.status = 'active'
+  where w.deleted_at is null`;
 
-export const workspacesOf = async (read: Transaction, userId: string, page: Page): Promise<Paged<WorkspaceRow>> => {
-  const [counted] = await query<{ total: number }>(read, sql`select count(*) as total ${seenBy(userId)}`);
+/** Who asks, and where; who sees everything needs no membership. */
+type Asking = { userId: string; organizationId: string; seesAll: boolean };
+
+/** WS-03: of the active organization those the user is a member of, and all of them for its admin. */
+const seenBy = ({ userId, organizationId, seesAll }: Asking) => sql`
+  ${withRolesOf(userId)} and w.organization_id = ${organizationId}
+    and (${seesAll} or m.user_id is not null or o.user_id is not null)`;
+
+export const workspacesOf = async (read: Transaction, asking: Asking, page: Page): Promise<Paged<WorkspaceRow>> => {
+  const [counted] = await query<{ total: number }>(read, sql`select count(*) as total ${seenBy(asking)}`);
   return paged(page, counted?.total ?? 0, () =>
     query(
       read,
-      sql`select ${workspaceColumns} ${seenBy(userId)}
+      sql`select ${workspaceColumns} ${seenBy(asking)}
           order by w.created_at, w.id limit ${page.limit} offset ${page.offset}`,
     ),
   );
 };
 
+/** Of one the user was let through to. */
 export const workspaceById = async (
   read: Transaction,
   workspaceId: string,
@@ -135,7 +165,19 @@ export const workspaceById = async (
 ): Promise<(WorkspaceRow & Revised) | undefined> => {
   const [row] = await query<WorkspaceRow & Revised>(
     read,
-    sql`select ${workspaceColumns}, w.revision ${seenBy(userId)} and w.id = ${workspaceId}`,
+    sql`select ${workspaceColumns}, w.revision ${withRolesOf(userId)} and w.id = ${workspaceId}`,
+  );
+  return row;
+};
+
+type SettingsRow = { description: string | null; timeZone: string | null; language: string | null } & Revised;
+
+/** WS-09. */
+export const workspaceSettings = async (read: Transaction, workspaceId: string): Promise<SettingsRow | undefined> => {
+  const [row] = await query<SettingsRow>(
+    read,
+    sql`select description, time_zone as "timeZone", language, revision
+        from read_model.workspaces where id = ${workspaceId} and deleted_at is null`,
   );
   return row;
 };

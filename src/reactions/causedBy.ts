@@ -3,7 +3,7 @@ import type { Recorded } from "../kernel/decider.ts";
 import type { Rejection } from "../kernel/rejection.ts";
 import { Unavailable } from "../platform/unavailable.ts";
 
-type Told = { commandId: string; workspaceId: string; organizationId: string; now: string };
+type Told = { commandId: string; workspaceId: string | null; organizationId: string; now: string };
 
 /** The context of a command that an event led to. */
 export const causedBy = (

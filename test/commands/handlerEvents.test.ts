@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { ClaimSlug } from "../../src/commands/organizations.ts";
+import { ClaimSlug } from "../../src/commands/claims.ts";
 import { slugClaim } from "../../src/domain/tenancy/slugClaim.ts";
 import { derivedId, idAt, revisionIn } from "../../src/kernel/ids.ts";
 import { isRejection } from "../../src/kernel/rejection.ts";

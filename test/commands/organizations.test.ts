@@ -1,79 +1,149 @@
 import { describe, expect, test } from "vitest";
-import { AddOrganizationMember, ClaimSlug, CreateOrganization } from "../../src/commands/organizations.ts";
-import { organization } from "../../src/domain/tenancy/organization.ts";
-import type { OrganizationRole } from "../../src/domain/tenancy/roles.ts";
-import { slugClaim } from "../../src/domain/tenancy/slugClaim.ts";
-import { type EventOf, fold } from "../../src/kernel/decider.ts";
-import { accepts, given, id } from "../spec.ts";
+import {
+  ChangeOrganizationCompliance,
+  ChangeOrganizationPlan,
+  ChangeOrganizationSettings,
+  CreateOrganization,
+  DeleteOrganization,
+  RenameOrganization,
+  SetOrganizationQuotas,
+  SetOrganizationStatus,
+} from "../../src/commands/organizations.ts";
+import { activeRole, organization } from "../../src/domain/tenancy/organization.ts";
+import { quotasOf } from "../../src/domain/tenancy/plans.ts";
+import { fold } from "../../src/kernel/decider.ts";
+import { acme, claim, founded, founding, gone, inactive } from "../domain/organizationHistory.ts";
+import { accepts, facts, given, id } from "../spec.ts";
 
-const acme = { organizationId: id("acme"), name: "Acme", slug: "acme", isPersonal: false, createdBy: id("ada") };
-const created: EventOf<typeof organization.events> = { type: "OrganizationCreated", data: acme };
-const added = (person: string, role: OrganizationRole): EventOf<typeof organization.events> => ({
-  type: "OrganizationMemberAdded",
-  data: { organizationId: id("acme"), userId: id(person), role },
-});
+const view = {
+  id: id("acme"),
+  name: "Acme",
+  slug: "acme",
+  status: "ACTIVE" as const,
+  isPersonal: false,
+  plan: "free" as const,
+  quotas: quotasOf.free,
+  createdAt: facts.now,
+};
 
 describe("creating an organization", () => {
-  test("is recorded", () => given(organization).when(CreateOrganization, acme).then(created));
-  test("happens once", () => given(organization).when(CreateOrganization, acme).again().thenNothing());
-  test("answers nothing", () => given(organization).when(CreateOrganization, acme).thenAnswers(null));
-
-  test("R-05: who creates it is its admin", () => {
-    const state = fold(organization, [created]);
-    expect(state.status === "active" && [...state.members]).toEqual([[id("ada"), "admin"]]);
+  test("ORG-01 ORG-03: is recorded with its plan, the quotas of the plan and its time, and answered", () => {
+    const creating = given(organization).when(CreateOrganization, founding);
+    creating.then(founded);
+    creating.thenAnswers(view);
   });
 
-  test("WS-02: a slug is lower-case words between hyphens, up to 100 characters", () => {
-    const ofSlug = (slug: string) => accepts(CreateOrganization, { ...acme, slug });
+  test("QUO-01: on the free plan there are 5 users, 10 pipelines and 1,000 executions a month", () =>
+    expect(quotasOf.free).toMatchObject({ maxUsers: 5, maxPipelines: 10, maxExecutionsPerMonth: 1_000 }));
+
+  test("ORG-02: happens once", () =>
+    given(organization).when(CreateOrganization, founding).again().thenRefused("conflict", "NAME_TAKEN"));
+
+  test("R-05: a personal one is there already when the account is begun again", () =>
+    given(organization)
+      .when(CreateOrganization, { ...founding, isPersonal: true })
+      .again()
+      .thenNothing());
+
+  test("R-05: who creates it is its admin", () =>
+    expect(activeRole(fold(organization, [founded]), id("ada"))).toBe("admin"));
+
+  test("ORG-02 WS-02: a slug is lower-case words between hyphens, up to 100 characters", () => {
+    const ofSlug = (slug: string) => accepts(CreateOrganization, { ...founding, slug });
     expect(["acme", "acme-2", "a".repeat(100)].filter((slug) => !ofSlug(slug))).toEqual([]);
     expect(["", "Acme", "-acme", "acme-", "ac--me", "ac me", "a".repeat(101), "acme\n"].filter(ofSlug)).toEqual([]);
   });
 });
 
-describe("adding a member to an organization", () => {
-  const asViewer = { organizationId: id("acme"), userId: id("bob"), role: "viewer" } as const;
+describe("renaming an organization", () => {
+  const next = { claimId: id("ada/labs"), claiming: id("second claiming") };
+  const rename = { ...acme, name: "Acme Labs", nameClaim: next };
 
-  test("to more than 2,000 of them, each copied with every one that comes, is refused", () => {
-    const others = Array.from({ length: 1_999 }, (_, index) => added(`guest ${index}`, "viewer"));
-    given(organization, created, ...others)
-      .when(AddOrganizationMember, asViewer)
-      .thenRefused("conflict", "MEMBER_LIMIT_REACHED", { membersMax: 2_000 });
+  test("ORG-01 ORG-02: is recorded with the claim it had, and answered", () => {
+    const renaming = given(organization, founded).when(RenameOrganization, rename);
+    renaming.then({ type: "OrganizationRenamed", data: { ...rename, formerClaim: claim } });
+    renaming.thenAnswers({ ...view, name: "Acme Labs" });
+    renaming.again().thenNothing();
   });
 
-  test("is recorded", () =>
-    given(organization, created).when(AddOrganizationMember, asViewer).then(added("bob", "viewer")));
-  test("happens once", () => given(organization, created).when(AddOrganizationMember, asViewer).again().thenNothing());
-  test("answers nothing", () => given(organization, created).when(AddOrganizationMember, asViewer).thenAnswers(null));
-
-  test("never lowers a role", () => {
-    given(organization, created, added("bob", "member")).when(AddOrganizationMember, asViewer).thenNothing();
-    given(organization, created)
-      .when(AddOrganizationMember, { ...asViewer, userId: id("ada") })
-      .thenNothing();
+  test("R-11: of one that is deleted or never was is refused", () => {
+    given(organization).when(RenameOrganization, rename).thenRefused("missing", "RESOURCE_NOT_FOUND");
+    given(organization, founded, gone).when(RenameOrganization, rename).thenRefused("missing", "RESOURCE_NOT_FOUND");
   });
-
-  test("needs the organization", () =>
-    given(organization).when(AddOrganizationMember, asViewer).thenRefused("missing", "RESOURCE_NOT_FOUND"));
 });
 
-describe("claiming a slug", () => {
-  const claim = { claimId: id("workspace:wonderland"), kind: "workspace", slug: "wonderland" } as const;
-  const byFirst = { ...claim, ownerId: id("first") };
-  const bySecond = { ...claim, ownerId: id("second") };
+describe("the status of an organization", () => {
+  test("ORG-06: goes from ACTIVE to INACTIVE and back, each once", () => {
+    const stopping = given(organization, founded).when(SetOrganizationStatus, { ...acme, status: "INACTIVE" });
+    stopping.then(inactive);
+    stopping.thenAnswers({ ...view, status: "INACTIVE" });
+    stopping.again().thenNothing();
+    const starting = given(organization, founded, inactive).when(SetOrganizationStatus, { ...acme, status: "ACTIVE" });
+    starting.then({ type: "OrganizationActivated", data: acme });
+    starting.again().thenNothing();
+  });
 
-  test("WS-02: gives it to who asks first", () =>
-    given(slugClaim).when(ClaimSlug, byFirst).then({ type: "SlugClaimed", data: byFirst }));
+  test("ORG-06 R-11: ends with DELETED, which says what is to be given back", () => {
+    const deleting = given(organization, founded, inactive).when(DeleteOrganization, acme);
+    deleting.then(gone);
+    deleting.thenAnswers(null);
+    deleting.again().thenRefused("missing", "RESOURCE_NOT_FOUND");
+    given(organization, founded, gone)
+      .when(SetOrganizationStatus, { ...acme, status: "ACTIVE" })
+      .thenRefused("missing", "RESOURCE_NOT_FOUND");
+    expect(accepts(SetOrganizationStatus, { ...acme, status: "DELETED" })).toBe(false);
+  });
+});
 
-  test("WS-02: is refused to any other", () =>
-    given(slugClaim, { type: "SlugClaimed", data: byFirst })
-      .when(ClaimSlug, bySecond)
-      .thenRefused("conflict", "SLUG_TAKEN"));
+describe("what an organization says about itself", () => {
+  const settings = { industry: "Logistics", cloudProvider: "aws", projectManagementTool: null } as const;
 
-  test("by who holds it changes nothing", () => given(slugClaim).when(ClaimSlug, byFirst).again().thenNothing());
-  test("answers nothing", () => given(slugClaim).when(ClaimSlug, byFirst).thenAnswers(null));
+  test("ORG-05 ORG-10: settings are recorded once, as they are then", () => {
+    const changing = given(organization, founded).when(ChangeOrganizationSettings, { ...acme, ...settings });
+    changing.then({ type: "OrganizationSettingsChanged", data: { ...acme, settings } });
+    changing.thenAnswers(settings);
+    changing.again().thenNothing();
+  });
 
-  test("is possible again once it was released", () =>
-    given(slugClaim, { type: "SlugClaimed", data: byFirst }, { type: "SlugReleased", data: byFirst })
-      .when(ClaimSlug, bySecond)
-      .then({ type: "SlugClaimed", data: bySecond }));
+  test("ORG-05: a cloud or a tool nobody knows is refused", () => {
+    const accepted = (over: object) => accepts(ChangeOrganizationSettings, { ...acme, ...settings, ...over });
+    expect(accepted({ industry: null })).toBe(true);
+    expect([{ cloudProvider: "moon" }, { projectManagementTool: "paper" }, { industry: "" }].filter(accepted)).toEqual(
+      [],
+    );
+  });
+
+  test("ORG-04: frameworks are recorded once each, in one order", () => {
+    const changing = given(organization, founded).when(ChangeOrganizationCompliance, {
+      ...acme,
+      frameworks: ["SOC2", "HIPAA"],
+    });
+    const compliance = { frameworks: ["HIPAA" as const, "SOC2" as const] };
+    changing.then({ type: "OrganizationComplianceChanged", data: { ...acme, compliance } });
+    changing.thenAnswers(compliance);
+    given(organization, founded, { type: "OrganizationComplianceChanged", data: { ...acme, compliance } })
+      .when(ChangeOrganizationCompliance, { ...acme, frameworks: ["HIPAA", "SOC2"] })
+      .thenNothing();
+    expect(accepts(ChangeOrganizationCompliance, { ...acme, frameworks: ["FANCY"] })).toBe(false);
+  });
+});
+
+describe("plan and quotas", () => {
+  test("QUO-01: another plan brings its quotas", () => {
+    const changing = given(organization, founded).when(ChangeOrganizationPlan, { ...acme, plan: "pro" });
+    changing.then({ type: "OrganizationPlanChanged", data: { ...acme, plan: "pro", quotas: quotasOf.pro } });
+    changing.thenAnswers({ ...view, plan: "pro", quotas: quotasOf.pro });
+    changing.again().thenNothing();
+  });
+
+  test("QUO-01: single quotas are set beside those of the plan", () => {
+    const setting = given(organization, founded).when(SetOrganizationQuotas, { ...acme, maxUsers: 7 });
+    const quotas = { ...quotasOf.free, maxUsers: 7 };
+    setting.then({ type: "OrganizationQuotasChanged", data: { ...acme, quotas } });
+    setting.thenAnswers({ ...view, quotas });
+    setting.again().thenNothing();
+  });
+
+  test("QUO-01: nobody is given more users than all of them can be held in memory", () =>
+    expect(accepts(SetOrganizationQuotas, { ...acme, maxUsers: 2_001 })).toBe(false));
 });

@@ -26,17 +26,18 @@ afterAll(() => backends.stop());
 
 const newAddress = () => `${randomUUID()}@example.com`;
 const register = (email: string, context = contextOf(), password = "correct horse battery") =>
-  registration({ handler: process.handler, blindIndex, hashPassword, passwordMatches }).execute(
+  registration({ handler: process.handler, blindIndex, plan: "free", hashPassword, passwordMatches }).execute(
     { email, password, name: "Ada" },
     { ...context, actor: { kind: "anonymous", id: null } },
   );
 const create = (name: string, context: ReturnType<typeof contextOf>) =>
-  workspaceCreation({ handler: process.handler, blindIndex, planType: "free" }).execute({ name }, context);
+  workspaceCreation({ handler: process.handler, blindIndex }).execute({ name }, context);
 
 /** Somebody with an organization, and what they ask from now on. */
 const founder = async () => {
   const [actor, organizationId] = [{ kind: "user", id: randomUUID() } as const, randomUUID()];
-  const founding = { organizationId, name: "Acme", slug: organizationId, isPersonal: false, createdBy: actor.id };
+  const named = { name: "Acme", nameClaim: { claimId: randomUUID(), claiming: randomUUID() }, slug: organizationId };
+  const founding = { organizationId, ...named, isPersonal: false, plan: "free", createdBy: actor.id } as const;
   await process.handler.handle(CreateOrganization, founding, contextOf({ actor, organizationId }));
   return (over = {}) => contextOf({ actor, organizationId, ...over });
 };
@@ -69,7 +70,7 @@ describe("adding a member", () => {
     await register(email);
     await add(email);
     const { state } = await process.handler.stateOf(workspace, workspaceId);
-    expect(state.status === "active" && [state.members.size, state.invited.size]).toEqual([2, 0]);
+    expect(state.status === "ACTIVE" && [state.members.size, state.invited.size]).toEqual([2, 0]);
   });
 
   test("FND-16: If-Match is about the workspace: at another revision nobody is added or invited", async () => {

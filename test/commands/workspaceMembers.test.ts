@@ -1,20 +1,30 @@
 import { describe, expect, test } from "vitest";
-import { AddMember, ChangeMemberRole, InviteMember, RemoveMember } from "../../src/commands/workspaces.ts";
+import {
+  AddMember,
+  ChangeMemberRole,
+  DismissMembers,
+  EndMembership,
+  InviteMember,
+  RemoveMember,
+} from "../../src/commands/workspaceMembers.ts";
 import type { WorkspaceRole } from "../../src/domain/tenancy/roles.ts";
 import { workspace } from "../../src/domain/tenancy/workspace.ts";
 import { fold } from "../../src/kernel/decider.ts";
 import {
   added,
   created,
+  deleted,
   invitation,
   invited,
   invitedAs,
   inWorkspace,
   joinedAt,
+  joining,
   limit,
   member,
   removed,
   roleChanged,
+  room,
   when,
   withRole,
   workspaceId,
@@ -24,45 +34,45 @@ import { as, at, facts, given, id } from "../spec.ts";
 describe("adding a member", () => {
   test("WS-05: gives exactly the role asked for, from now on", () =>
     given(workspace, created)
-      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .when(AddMember, joining("bob", "viewer"), at(joinedAt))
       .then(added("bob", "viewer", joinedAt)));
 
   test("WS-05: is answered with the membership", () =>
     given(workspace, created)
-      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .when(AddMember, joining("bob", "viewer"), at(joinedAt))
       .thenAnswers({ userId: id("bob"), workspaceId, role: "viewer", invitedAt: joinedAt, acceptedAt: joinedAt }));
 
   test("WS-05: one who is a member is refused, in whatever role", () => {
     const bobIsIn = given(workspace, created, added("bob", "viewer"));
-    bobIsIn.when(AddMember, withRole("bob", "viewer")).thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") });
-    bobIsIn.when(AddMember, withRole("bob", "owner")).thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") });
+    bobIsIn.when(AddMember, joining("bob", "viewer")).thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") });
+    bobIsIn.when(AddMember, joining("bob", "owner")).thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") });
   });
 
   test("asked twice is refused the second time", () =>
     given(workspace, created)
-      .when(AddMember, withRole("bob", "viewer"))
+      .when(AddMember, joining("bob", "viewer"))
       .again()
       .thenRefused("conflict", "MEMBER_EXISTS", { userId: id("bob") }));
 
   test.each([
     ["members", (index: number) => added(`guest ${index}`, "viewer")],
     ["invitations", (index: number) => invitedAs(`guest${index}@example.com`)],
-  ])("WS-05: to more than 1,000 %s, each copied with every change, is refused", (_, guest) => {
+  ])("WS-05 WS-10: to more %s than the organization's quota allows is refused", (_, guest) => {
     const guests = Array.from({ length: 999 }, (_, index) => guest(index));
     const full = given(workspace, created, ...guests);
-    full.when(AddMember, withRole("bob", "viewer")).thenRefused("conflict", "MEMBER_LIMIT_REACHED", limit);
+    full.when(AddMember, joining("bob", "viewer")).thenRefused("conflict", "QUOTA_EXCEEDED", limit);
     full
-      .when(InviteMember, { workspaceId, ...invitation("viewer") })
-      .thenRefused("conflict", "MEMBER_LIMIT_REACHED", limit);
+      .when(InviteMember, { workspaceId, ...invitation("viewer"), ...room })
+      .thenRefused("conflict", "QUOTA_EXCEEDED", limit);
     const [, ...fewer] = guests;
     given(workspace, created, ...fewer)
-      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .when(AddMember, joining("bob", "viewer"), at(joinedAt))
       .then(added("bob", "viewer"));
   });
 
   test("WS-05: who was invited has a place where all others are taken", () => {
     const guests = Array.from({ length: 998 }, (_, index) => added(`guest ${index}`, "viewer"));
-    const answering = { ...withRole("bob", "viewer"), emailClaimId: id("grace@example.com") };
+    const answering = { ...joining("bob", "viewer"), emailClaimId: id("grace@example.com") };
     given(workspace, created, ...guests, invited("viewer"))
       .when(AddMember, answering, at(joinedAt))
       .then({
@@ -79,19 +89,19 @@ describe("adding a member", () => {
 
   test("one who was removed can come back", () =>
     given(workspace, created, added("bob", "admin"), removed("bob"))
-      .when(AddMember, withRole("bob", "viewer"), at(joinedAt))
+      .when(AddMember, joining("bob", "viewer"), at(joinedAt))
       .then(added("bob", "viewer")));
 
   test("WS-07: as an owner takes an owner", () => {
     const two = given(workspace, created, added("bob", "admin"));
-    two.when(AddMember, withRole("eve", "owner"), { ...as("ada"), now: joinedAt }).then(added("eve", "owner"));
-    two.when(AddMember, withRole("eve", "owner"), as("bob")).thenRefused("forbidden", "OWNER_REQUIRED");
-    two.when(AddMember, withRole("eve", "owner"), as("zoe")).thenRefused("forbidden", "OWNER_REQUIRED");
+    two.when(AddMember, joining("eve", "owner"), { ...as("ada"), now: joinedAt }).then(added("eve", "owner"));
+    two.when(AddMember, joining("eve", "owner"), as("bob")).thenRefused("forbidden", "OWNER_REQUIRED");
+    two.when(AddMember, joining("eve", "owner"), as("zoe")).thenRefused("forbidden", "OWNER_REQUIRED");
   });
 });
 
 describe("inviting an address without an account", () => {
-  const invite = (role: WorkspaceRole) => ({ workspaceId, ...invitation(role) });
+  const invite = (role: WorkspaceRole) => ({ workspaceId, ...invitation(role), ...room });
 
   test("WS-05: is recorded", () =>
     given(workspace, created).when(InviteMember, invite("member")).then(invited("member")));
@@ -103,7 +113,7 @@ describe("inviting an address without an account", () => {
 
   test("gives nobody a role", () => {
     const state = fold(workspace, [created, invited("admin")]);
-    expect(state.status === "active" && [...state.members.keys()]).toEqual([id("ada")]);
+    expect(state.status === "ACTIVE" && [...state.members.keys()]).toEqual([id("ada")]);
   });
 
   test("WS-05: twice is refused", () =>
@@ -181,4 +191,49 @@ describe("changing a member's role", () => {
     given(workspace, created, added("bob", "admin"), roleChanged("bob", "owner"))
       .when(ChangeMemberRole, withRole("ada", "viewer"))
       .then(roleChanged("ada", "viewer")));
+});
+
+describe("RBAC-08: nobody raises themselves", () => {
+  test("an organization's admin who is a viewer of the workspace stays one there", () =>
+    given(workspace, created, added("zoe", "viewer"))
+      .when(ChangeMemberRole, withRole("zoe", "admin"), as("zoe"))
+      .thenRefused("forbidden", "OWN_ROLE"));
+
+  test("but anybody may step down", () =>
+    given(workspace, created, added("bob", "admin"))
+      .when(ChangeMemberRole, withRole("bob", "viewer"), as("bob"))
+      .then(roleChanged("bob", "viewer")));
+});
+
+describe("ending the membership of who left the organization", () => {
+  const leaving = { ...member("bob"), leftAt: "2026-02-03T00:00:00.000Z" };
+
+  test("removes them, once", () => {
+    const ending = given(workspace, created, added("bob", "admin")).when(EndMembership, leaving);
+    ending.then(removed("bob"));
+    ending.again().thenNothing();
+    ending.thenAnswers(null);
+  });
+
+  test("keeps what they were given after they came back", () =>
+    given(workspace, created, added("bob", "viewer", "2026-02-04T00:00:00.000Z"))
+      .when(EndMembership, leaving)
+      .thenNothing());
+
+  test("WS-08: leaves the only owner where they are", () =>
+    given(workspace, created)
+      .when(EndMembership, { ...leaving, userId: id("ada") })
+      .thenNothing());
+});
+
+describe("dismissing the members of a deleted workspace", () => {
+  test("WS-11: removes every one, the owners too, once", () => {
+    const dismissing = given(workspace, created, added("bob", "viewer"), deleted).when(DismissMembers, { workspaceId });
+    dismissing.then(removed("ada"), removed("bob"));
+    dismissing.again().thenNothing();
+    dismissing.thenAnswers(null);
+  });
+
+  test("does nothing to one that is there", () =>
+    given(workspace, created).when(DismissMembers, { workspaceId }).thenNothing());
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AddMember, ChangeMemberRole, RemoveMember } from "../../src/commands/workspaces.ts";
+import { AddMember, ChangeMemberRole, RemoveMember } from "../../src/commands/workspaceMembers.ts";
 import { WorkspaceRole } from "../../src/domain/tenancy/roles.ts";
 import { type Workspace, workspace } from "../../src/domain/tenancy/workspace.ts";
 import { type EventOf, fold } from "../../src/kernel/decider.ts";
@@ -33,13 +33,13 @@ const decide = (state: Workspace, { asks, actor, whom, role: wanted }: Request) 
   const told = { ...facts, ...as(actor) };
   const member = { workspaceId, userId: id(whom) };
   const withRole = { ...member, role: wanted };
-  if (asks === "add") return AddMember.decide(withRole, state, told);
+  if (asks === "add") return AddMember.decide({ ...withRole, membersMax: 100 }, state, told);
   if (asks === "remove") return RemoveMember.decide(member, state, told);
   return ChangeMemberRole.decide(withRole, state, told);
 };
 
 const owners = (state: Workspace): string[] =>
-  state.status === "active"
+  state.status === "ACTIVE"
     ? [...state.members].filter(([, { role: held }]) => held === "owner").map(([user]) => user)
     : [];
 

@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { AddMember, ChangeMemberRole, InviteMember, RemoveMember } from "../../src/commands/workspaceMembers.ts";
 import {
-  AddMember,
-  ChangeMemberRole,
+  ChangeWorkspaceSettings,
   CreateWorkspace,
   DeleteWorkspace,
-  InviteMember,
-  RemoveMember,
   RenameWorkspace,
+  SetWorkspaceStatus,
 } from "../../src/commands/workspaces.ts";
 import { workspace } from "../../src/domain/tenancy/workspace.ts";
 import {
@@ -16,8 +15,10 @@ import {
   deleted,
   invitation,
   inWorkspace,
+  joining,
   member,
   renamed,
+  room,
   withRole,
   workspaceId,
 } from "../domain/workspaceHistory.ts";
@@ -44,6 +45,7 @@ describe("creating a workspace", () => {
         slug: "wonderland",
         planType: "free",
         organizationId: id("acme"),
+        status: "ACTIVE",
         role: "owner",
         createdAt: facts.now,
       }));
@@ -78,6 +80,7 @@ describe("renaming a workspace", () => {
         slug: "wonderland",
         planType: "free",
         organizationId: id("acme"),
+        status: "ACTIVE",
         role,
         createdAt,
       }),
@@ -102,8 +105,10 @@ describe("a workspace that is not there, or no longer, has nothing to change", (
     const gone = given(workspace, ...history);
     gone.when(RenameWorkspace, { workspaceId, name: "X" }).thenRefused("missing", "RESOURCE_NOT_FOUND");
     gone.when(DeleteWorkspace, { workspaceId }).thenRefused("missing", "RESOURCE_NOT_FOUND");
-    gone.when(AddMember, withRole("bob", "owner"), as("zoe")).thenRefused("missing", "RESOURCE_NOT_FOUND");
-    gone.when(InviteMember, { workspaceId, ...invitation("owner") }).thenRefused("missing", "RESOURCE_NOT_FOUND");
+    gone.when(AddMember, joining("bob", "owner"), as("zoe")).thenRefused("missing", "RESOURCE_NOT_FOUND");
+    gone
+      .when(InviteMember, { workspaceId, ...invitation("owner"), ...room })
+      .thenRefused("missing", "RESOURCE_NOT_FOUND");
     gone.when(RemoveMember, member("bob")).thenRefused("missing", "RESOURCE_NOT_FOUND");
     gone.when(ChangeMemberRole, withRole("bob", "member")).thenRefused("missing", "RESOURCE_NOT_FOUND");
   });
@@ -114,6 +119,44 @@ test("WS-13: names have 1 to 100 characters, roles are the four, ids are UUIDs",
   expect(accepts(RenameWorkspace, { workspaceId, name: "n".repeat(101) })).toBe(false);
   expect(accepts(RenameWorkspace, { workspaceId, name: "" })).toBe(false);
   expect(accepts(RenameWorkspace, { workspaceId: "wonderland", name: "n" })).toBe(false);
-  expect(accepts(AddMember, { ...member("bob"), role: "emperor" })).toBe(false);
+  expect(accepts(AddMember, { ...joining("bob", "owner"), role: "emperor" })).toBe(false);
   expect(accepts(RemoveMember, { workspaceId, userId: "bob" })).toBe(false);
+});
+
+describe("the status of a workspace", () => {
+  const changed = (status: "ACTIVE" | "INACTIVE" | "ARCHIVED") =>
+    ({ type: "WorkspaceStatusChanged", data: { ...inWorkspace, status } }) as const;
+
+  test.each(["INACTIVE", "ARCHIVED"] as const)("WS-14: becomes %s, once, and ACTIVE again", (status) => {
+    const setting = given(workspace, created).when(SetWorkspaceStatus, { workspaceId, status });
+    setting.then(changed(status));
+    setting.again().thenNothing();
+    given(workspace, created, changed(status))
+      .when(SetWorkspaceStatus, { workspaceId, status: "ACTIVE" })
+      .then(changed("ACTIVE"));
+  });
+
+  test("WS-14: is never made DELETED, which is a command of its own and for good", () => {
+    expect(accepts(SetWorkspaceStatus, { workspaceId, status: "DELETED" })).toBe(false);
+    given(workspace, created, deleted)
+      .when(SetWorkspaceStatus, { workspaceId, status: "ACTIVE" })
+      .thenRefused("missing", "RESOURCE_NOT_FOUND");
+  });
+});
+
+describe("the settings of a workspace", () => {
+  const settings = { description: "New markets", timeZone: "Europe/Berlin", language: "de" };
+  const changing = given(workspace, created).when(ChangeWorkspaceSettings, { workspaceId, ...settings });
+
+  test("WS-09: are recorded, once, and answered", () => {
+    changing.then({ type: "WorkspaceSettingsChanged", data: { ...inWorkspace, settings } });
+    changing.again().thenNothing();
+    changing.thenAnswers(settings);
+  });
+
+  test("WS-09: are a description, a time zone there is, and a language", () => {
+    const accepted = (over: object) => accepts(ChangeWorkspaceSettings, { workspaceId, ...settings, ...over });
+    expect(accepted({ description: null, timeZone: null, language: null })).toBe(true);
+    expect([{ timeZone: "Mars/Base" }, { language: "Deutsch!" }, { description: "" }].filter(accepted)).toEqual([]);
+  });
 });

@@ -51,7 +51,10 @@ export const invitedAs = (email: string): WorkspaceEvent => ({
   data: { ...inWorkspace, ...invitation("viewer"), email, emailClaimId: id(email), invitedAt: facts.now },
 });
 export const when = (time: string) => ({ invitedAt: time, acceptedAt: time });
-export const limit = { membersMax: 1_000 };
+/** As many as the organization's quota allows, in tests that are not about it. */
+export const room = { membersMax: 1_000 };
+export const limit = { quota: "maxMembersPerWorkspace", limit: 1_000, used: 1_000 };
 
 export const member = (person: string) => ({ workspaceId, userId: id(person) });
 export const withRole = (person: string, role: WorkspaceRole) => ({ ...member(person), role });
+export const joining = (person: string, role: WorkspaceRole) => ({ ...withRole(person, role), ...room });

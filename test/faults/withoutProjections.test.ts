@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Client, client, expectStatus, newWorkspace, type SignedIn, signedIn } from "../support/client.ts";
+import {
+  type Client,
+  client,
+  expectStatus,
+  newWorkspace,
+  type SignedIn,
+  signedIn,
+  switchedTo,
+} from "../support/client.ts";
 import { installation } from "../support/everfold.ts";
 
 const stack = new AsyncDisposableStack();
@@ -27,6 +35,10 @@ const codeOf = ({ status, body }: Awaited<ReturnType<typeof debit>>) => [status,
 test("ES-07: roles, the last owner and the balance are decided without any read model", async () => {
   expect((await api.getOnce(`/workspaces/${workspace}/members`, asAda())).status).toBe(202);
   expect(codeOf(await debit(1, asGrace()))).toEqual([404, "RESOURCE_NOT_FOUND"]);
+  const joining = { email: grace.email, role: "viewer" };
+  expectStatus(201, await api.post(`/organizations/${ada.organizationId}/members`, joining, asAda()));
+  grace = await switchedTo(api, grace, ada.organizationId);
+  expect(codeOf(await debit(1, asGrace()))).toEqual([403, "FORBIDDEN"]);
   const members = `/workspaces/${workspace}/members`;
   expectStatus(201, await api.post(members, { email: grace.email, role: "member" }, asAda()));
   expect(expectStatus(201, await debit(4, asGrace())).balance).toBe(6);

@@ -2,8 +2,8 @@ import { createHash, createPublicKey, generateKeyPairSync, randomUUID } from "no
 import { decodeJwt, decodeProtectedHeader, SignJWT } from "jose";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import type { BlindIndex } from "../../src/commands/claims.ts";
 import type { Handler } from "../../src/commands/handler.ts";
-import type { BlindIndex } from "../../src/commands/organizations.ts";
 import { registration } from "../../src/commands/registration.ts";
 import { emailClaim } from "../../src/domain/accounts/emailClaim.ts";
 import { derivedId } from "../../src/kernel/ids.ts";
@@ -85,7 +85,7 @@ describe("registering", () => {
     });
   });
 
-  test.for([0, 1, 2, 3])(
+  test.for([0, 1, 2, 3, 4])(
     "AUTH-01 AUTH-06: killed after %i writes, it is no account, and taken up by the next attempt",
     async (writes) => {
       const email = newAddress();
@@ -98,7 +98,7 @@ describe("registering", () => {
         return handler.handle(...asked);
       };
       const noPasswords = { hashPassword: async () => "", passwordMatches: async () => false };
-      const dying = registration({ handler: { ...handler, handle: killed }, blindIndex, ...noPasswords });
+      const dying = registration({ handler: { ...handler, handle: killed }, blindIndex, plan: "free", ...noPasswords });
       await expect(dying.execute({ email, password, name: "Ada" }, contextOf())).rejects.toThrow("killed");
       const headers = { "x-request-id": randomUUID() };
       const early = await apis[0].post("/auth/login", { email, password }, { headers });

@@ -179,7 +179,7 @@ describe("debits in bulk", () => {
 
   test("one member's keys are not another's", async () => {
     const ledger = await newLedger(api, ada, 100);
-    const grace = await signedIn(api);
+    const grace = await signedIn(api, { colleagueOf: ada });
     const path = `/workspaces/${ledger.workspace}/members`;
     expectStatus(201, await api.post(path, { email: grace.email, role: "member" }, { token: ada.accessToken }));
     const debit = debitOf(10, "run-1");

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Ledger, newLedger, upTo, whenRecharged } from "../properties/ledger.ts";
-import { type Client, client, expectStatus, type SignedIn } from "../support/client.ts";
+import { type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
 import type { Installation } from "../support/everfold.ts";
 import { bookkeeping, outcomeOf } from "./bookkeeping.ts";
 
@@ -134,7 +134,7 @@ describe("the credit limit", () => {
 
   test("is none on the plan workspaces begin with unless DEFAULT_PLAN says otherwise", async () => {
     const plain = client((await on.everfold()).url);
-    const ledger = await newLedger(plain, ada, 10);
+    const ledger = await newLedger(plain, await signedIn(plain), 10);
     expect((await ledger.billing()).planType).toBe("free");
     expect(outcomeOf(await ledger.set("credit-limit", { creditLimit: 1 }))).toEqual([422, "CREDIT_LIMIT_TOO_HIGH"]);
     expectStatus(200, await ledger.set("credit-limit", { creditLimit: 0 }));

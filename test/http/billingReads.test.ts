@@ -151,7 +151,7 @@ describe("the past", () => {
 
   test("has what was spent on what, by whom and when", async () => {
     const ledger = await newLedger(api, ada, 100);
-    const grace = await signedIn(api);
+    const grace = await signedIn(api, { colleagueOf: ada });
     const members = `/workspaces/${ledger.workspace}/members`;
     expectStatus(201, await api.post(members, { email: grace.email, role: "member" }, { token: ada.accessToken }));
     await debited(ledger, 10, { category: "enrichment" });

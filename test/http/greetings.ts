@@ -130,11 +130,13 @@ export const greetingPorts = (): Ports => ({
       "greeting:admin": { tier: "workspace", role: "admin" },
       "greeting:own": { tier: "workspace", role: "owner" },
     },
-    check: async (permission, { organizationId }, id) => {
-      if (id === foreignWorkspaceId) return reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
+    check: async (permission, { organizationId }, { workspaceId }) => {
+      const grounds = { tier: "workspace", role: "admin", reason: "workspace_role" } as const;
+      if (workspaceId === foreignWorkspaceId)
+        return { ...reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace."), ...grounds };
       return permission === "greeting:own"
-        ? reject("forbidden", "FORBIDDEN", "Your role does not permit this.", { required: "owner" })
-        : { tier: "workspace", role: "admin", organizationId };
+        ? { ...reject("forbidden", "FORBIDDEN", "Your role does not permit this.", { required: "owner" }), ...grounds }
+        : { ...grounds, organizationId };
     },
   },
   writes: ownWrites(100),

@@ -46,7 +46,9 @@ describe("FND-16: every list", () => {
       expectStatus(201, answer);
     paths = routes
       .filter(({ query }) => query !== null && "page" in query.shape)
-      .map(({ path }) => path.replace("/api/v1", "").replace(":workspaceId", workspaceId));
+      .map(({ path }) => path.replace("/api/v1", "").replace(":workspaceId", workspaceId))
+      .map((path) => path.replace(":organizationId", ada.organizationId));
+    expectStatus(201, await api.post("/organizations", { name: "Acme" }, asAda));
   });
 
   const page = async (path: string, query = "") => {
@@ -62,6 +64,8 @@ describe("FND-16: every list", () => {
       "holds",
       "lots",
       "members",
+      "members",
+      "organizations",
       "seals",
       "transactions",
       "usage",

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
+import { SetPlatformRole } from "../../src/commands/accounts.ts";
 import type { Route } from "../../src/http/route.ts";
+import { contextOf } from "../commands/writeSide.ts";
 import { type Client, client, newWorkspace, type SignedIn, signedIn } from "../support/client.ts";
 import { type Installation, installation } from "../support/everfold.ts";
 import { type RawAnswer, rawHttp, rawRequest } from "../support/rawHttp.ts";
@@ -25,18 +27,25 @@ export type Owned = {
   workspace: string;
 };
 
-/** A whole Everfold, with an account that owns a workspace with 1,000 credits. */
+/** A whole Everfold, with a system admin who owns a workspace with 1,000 credits. */
 export const ownedWorkspace = async (stack: AsyncDisposableStack): Promise<Owned> => {
   const on = await installation(stack);
-  const { url, routes } = await on.everfold();
+  const { url, routes, handler } = await on.everfold();
   const api = client(url);
   const ada = await signedIn(api);
+  await handler.handle(SetPlatformRole, { userId: ada.id, role: "system_admin" }, contextOf());
   return { on, url, routes, api, ada, workspace: await newWorkspace(api, ada, 1_000) };
 };
 
-/** The path with ids in it: those given, the workspace's own, and any for the rest. */
-export const pathOf = ({ workspace }: Owned, path: string, ids: Readonly<Record<string, string>> = {}): string =>
-  path.replaceAll(/:(\w+)/g, (_, name) => ids[name] ?? (name === "workspaceId" ? workspace : randomUUID()));
+/** The path with ids in it: those given, the workspace's and its organization's own, and any for the rest. */
+export const pathOf = (
+  { workspace, ada: { organizationId } }: Owned,
+  path: string,
+  ids: Readonly<Record<string, string>> = {},
+): string => {
+  const all: Readonly<Record<string, string>> = { workspaceId: workspace, organizationId, ...ids };
+  return path.replaceAll(/:(\w+)/g, (_, name: string) => all[name] ?? randomUUID());
+};
 
 export const answerTo = async (owned: Owned, { route, path, headers, body = "" }: Attempt): Promise<RawAnswer> => {
   const all = { authorization: `Bearer ${owned.ada.accessToken}`, "content-type": "application/json", ...headers };

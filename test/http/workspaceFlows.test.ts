@@ -18,12 +18,15 @@ let ada: SignedIn;
 let grace: SignedIn;
 beforeAll(async () => {
   const { everfold } = await installation(stack);
-  const [first, second] = [await everfold(), await everfold()];
+  const [first, second] = [await everfold(plan), await everfold(plan)];
   apis = [client(first.url), client(second.url)];
-  [ada, grace] = [await signedIn(apis[0]), await signedIn(apis[0])];
+  ada = await signedIn(apis[0]);
+  grace = await signedIn(apis[0], { colleagueOf: ada });
 });
 afterAll(() => stack.disposeAsync());
 
+/** More members than anybody has for nothing. */
+const plan = { DEFAULT_PLAN: "enterprise" };
 const by = ({ accessToken: token }: SignedIn) => ({ token });
 const codeOf = ({ status, body }: Answer) => [status, body.error?.code];
 const create = (api: Client, name: string) => api.post("/workspaces", { name }, by(ada));
@@ -84,7 +87,7 @@ describe("members", () => {
 
   test("WS-07: an admin manages members, but gives and takes no ownership", async () => {
     const workspace = await newWorkspace(apis[0], ada);
-    const linus = await signedIn(apis[0]);
+    const linus = await signedIn(apis[0], { colleagueOf: ada });
     expectStatus(201, await invite(workspace, grace.email, "admin"));
     expectStatus(201, await invite(workspace, linus.email, "member", grace));
     const refused = [403, "OWNER_REQUIRED"];

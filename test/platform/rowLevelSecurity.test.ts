@@ -137,11 +137,15 @@ const world = {
 };
 
 const belongings = ({ organization, workspace, user }: (typeof world)["red"]): Sql[] => [
-  sql`insert into read_model.users values (${user}, 'e', 'n', null, 0, now(), now())`,
-  sql`insert into read_model.organizations values (${organization}, 'n', ${organization}, true, ${user}, now(), now())`,
-  sql`insert into read_model.organization_memberships values (${organization}, ${user}, 'owner', now())`,
+  sql`insert into read_model.users values (${user}, 'e', 'n', null, 0, 'user', now(), now())`,
+  sql`insert into read_model.organizations
+    values (${organization}, 'n', ${organization}, 'ACTIVE', true, 'free', 5, 100, 100, 10, 1000,
+      null, null, null, '[]', ${user}, now(), now(), null, 0)`,
+  sql`insert into read_model.organization_memberships
+    values (${organization}, ${user}, 'owner', 'active', now(), now())`,
   sql`insert into read_model.workspaces
-    values (${workspace}, ${organization}, 'n', ${workspace}, ${user}, 'free', now(), now(), null, 0)`,
+    values (${workspace}, ${organization}, 'n', ${workspace}, 'ACTIVE',
+      null, null, null, ${user}, 'free', now(), now(), null, 0)`,
   sql`insert into read_model.workspace_memberships
     values (${organization}, ${workspace}, ${user}, 'owner', now(), now())`,
   sql`insert into read_model.refresh_tokens values (${user}, ${user}, ${user}, 0, ${user}, now(), null, now())`,
@@ -180,7 +184,10 @@ describe("what a tenant sees", () => {
 
   beforeAll(async () => {
     for (const statement of [...belongings(red), ...belongings(blue)]) await query(projector, statement);
-    await query(projector, sql`insert into read_model.users values (${guest}, 'e', 'n', null, 0, now(), now())`);
+    await query(
+      projector,
+      sql`insert into read_model.users values (${guest}, 'e', 'n', null, 0, 'user', now(), now())`,
+    );
     await query(
       projector,
       sql`insert into read_model.workspace_memberships
@@ -241,7 +248,9 @@ describe("what a tenant sees", () => {
     async (table) => {
       const { organization: organizationId, workspace: workspaceId, user: userId } = red;
       expect(await seenBy({ organizationId, workspaceId }, table)).toEqual([workspaceId]);
-      expect(await seenBy({ organizationId, userId }, table)).toEqual([]);
+      // ORG-08: an organization sums up what its workspaces have.
+      const inOrganization = table === "billing" ? [workspaceId] : [];
+      expect(await seenBy({ organizationId, userId }, table)).toEqual(inOrganization);
       expect(await seenBy({ workspaceId, userId }, table)).toEqual([]);
       expect(await seenBy({ organizationId: blue.organization, workspaceId }, table)).toEqual([]);
     },

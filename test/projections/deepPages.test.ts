@@ -29,7 +29,8 @@ const ledger = [
 ];
 const rows = [
   sql`insert into read_model.workspaces
-    values (${workspaceId}, ${organizationId}, 'n', 's', ${userId}, 'free', now(), now(), null, 0)`,
+    values (${workspaceId}, ${organizationId}, 'n', 's', 'ACTIVE',
+      null, null, null, ${userId}, 'free', now(), now(), null, 0)`,
   sql`insert into read_model.workspace_memberships
     values (${organizationId}, ${workspaceId}, ${userId}, 'owner', now(), now())`,
   sql`insert into read_model.api_credentials
@@ -68,7 +69,10 @@ const listed = (list: (read: Transaction, page: Page) => Promise<Paged<unknown>>
   });
 
 test.each([
-  ["workspaces", (read: Transaction, page: Page) => workspacesOf(read, userId, page)],
+  [
+    "workspaces",
+    (read: Transaction, page: Page) => workspacesOf(read, { userId, organizationId, seesAll: false }, page),
+  ],
   ["members", (read: Transaction, page: Page) => membersOf(read, workspaceId, page)],
   ["credentials", (read: Transaction, page: Page) => credentialsOf(read, workspaceId, page)],
   ["transactions", (read: Transaction, page: Page) => transactionsOf(read, workspaceId, page)],

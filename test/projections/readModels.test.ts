@@ -1,4 +1,4 @@
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { session } from "../../src/domain/accounts/session.ts";
 import { user } from "../../src/domain/accounts/user.ts";
 import { credential } from "../../src/domain/credentials/credential.ts";
@@ -33,6 +33,7 @@ describe("users", () => {
           name: "Ada",
           avatar_url: null,
           session_epoch: 0,
+          platform_role: "user",
           created_at: now,
           updated_at: now,
         },
@@ -45,44 +46,115 @@ describe("users", () => {
 });
 
 describe("organizations", () => {
-  test("R-05: OrganizationCreated: the organization, and its creator as admin", () =>
-    given(organization, {
-      type: "OrganizationCreated",
-      data: { organizationId: acme, name: "Acme", slug: "acme", isPersonal: true, createdBy: ada },
-    })
+  const quotas = {
+    maxUsers: 5,
+    maxWorkspaces: 100,
+    maxMembersPerWorkspace: 50,
+    maxPipelines: 10,
+    maxExecutionsPerMonth: 1_000,
+  };
+  const quotaColumns = {
+    max_users: 5,
+    max_workspaces: 100,
+    max_members_per_workspace: 50,
+    max_pipelines: 10,
+    max_executions_per_month: 1_000,
+  };
+  const claim = { claimId: id("claim"), claiming: id("claiming") };
+  const named = { name: "Acme", nameClaim: claim, slug: "acme" };
+  const createdAt = "2026-02-01T00:00:00.000Z";
+  const created = {
+    type: "OrganizationCreated",
+    data: { organizationId: acme, ...named, isPersonal: true, plan: "free", quotas, createdBy: ada, createdAt },
+  } as const;
+  const joined = {
+    type: "OrganizationMemberAdded",
+    data: { organizationId: acme, userId: bob, role: "viewer", invitedAt: now, acceptedAt: now },
+  } as const;
+
+  test("R-05 ORG-03: OrganizationCreated: the organization with all its fields, and its creator as admin", () =>
+    given(organization, created)
       .projectedBy(organizations)
       .thenChanges(
         {
           kind: "insert",
           table: "organizations",
           row: {
-            id: acme,
-            name: "Acme",
-            slug: "acme",
-            is_personal: true,
-            created_by: ada,
-            created_at: now,
-            updated_at: now,
+            ...{ id: acme, name: "Acme", slug: "acme", status: "ACTIVE", is_personal: true, plan: "free" },
+            ...quotaColumns,
+            ...{ industry: null, cloud_provider: null, project_management_tool: null, compliance_frameworks: "[]" },
+            ...{ created_by: ada, created_at: createdAt, updated_at: createdAt, deleted_at: null, revision: 0n },
           },
         },
         {
           kind: "insert",
           table: "organization_memberships",
-          row: { organization_id: acme, user_id: ada, role: "admin", joined_at: now },
+          row: {
+            ...{ organization_id: acme, user_id: ada, role: "admin", status: "active" },
+            ...{ invited_at: createdAt, accepted_at: createdAt },
+          },
         },
       ));
 
   test("OrganizationMemberAdded: a membership", () =>
-    given(organization, {
-      type: "OrganizationMemberAdded",
-      data: { organizationId: acme, userId: bob, role: "viewer" },
-    })
+    given(organization, joined)
       .projectedBy(organizations)
-      .thenChanges({
-        kind: "insert",
-        table: "organization_memberships",
-        row: { organization_id: acme, user_id: bob, role: "viewer", joined_at: now },
-      }));
+      .thenChanges(
+        { kind: "set", table: "organizations", key: { id: acme }, values: { revision: 0n } },
+        {
+          kind: "insert",
+          table: "organization_memberships",
+          row: {
+            ...{ organization_id: acme, user_id: bob, role: "viewer", status: "active" },
+            ...{ invited_at: now, accepted_at: now },
+          },
+        },
+      ));
+
+  test("ORG-04 ORG-05 ORG-06 QUO-01: what changes later is in the row in the end", () => {
+    const within = { organizationId: acme };
+    const settings = { industry: "Logistics", cloudProvider: "aws", projectManagementTool: "jira" } as const;
+    const after = given(
+      organization,
+      created,
+      { type: "OrganizationRenamed", data: { ...within, name: "Acme Labs", nameClaim: claim, formerClaim: claim } },
+      { type: "OrganizationSettingsChanged", data: { ...within, settings } },
+      { type: "OrganizationComplianceChanged", data: { ...within, compliance: { frameworks: ["HIPAA"] } } },
+      { type: "OrganizationPlanChanged", data: { ...within, plan: "pro", quotas } },
+      { type: "OrganizationQuotasChanged", data: { ...within, quotas: { ...quotas, maxUsers: 7 } } },
+      { type: "OrganizationDeactivated", data: within },
+      { type: "OrganizationActivated", data: within },
+      { type: "WorkspaceAdmitted", data: { ...within, workspaceId: wonderland } },
+      { type: "WorkspaceReleased", data: { ...within, workspaceId: wonderland } },
+      { type: "OrganizationDeleted", data: { ...within, slug: "acme", nameClaim: claim } },
+    ).projectedBy(organizations);
+    expect(after.rows("organizations")).toEqual([
+      {
+        ...{ id: acme, name: "Acme Labs", slug: "acme", status: "DELETED", is_personal: true, plan: "pro" },
+        ...{ ...quotaColumns, max_users: 7 },
+        ...{ industry: "Logistics", cloud_provider: "aws", project_management_tool: "jira" },
+        ...{ compliance_frameworks: '["HIPAA"]', created_by: ada, created_at: createdAt },
+        ...{ updated_at: now, deleted_at: now, revision: 10n },
+      },
+    ]);
+  });
+
+  test("ORG-07: a member's role and status change, and nothing is left of who was removed", () => {
+    const member = { organizationId: acme, userId: bob };
+    const changes = [
+      joined,
+      { type: "OrganizationMemberRoleChanged", data: { ...member, role: "admin" } },
+      { type: "OrganizationMemberDeactivated", data: member },
+    ] as const;
+    const row = { ...{ organization_id: acme, user_id: bob }, role: "admin", invited_at: now, accepted_at: now };
+    const rows = (...more: Parameters<typeof given<typeof organization.events, never>>[1][]) =>
+      given(organization, ...changes, ...more)
+        .projectedBy(organizations)
+        .rows("organization_memberships");
+    expect(rows()).toEqual([{ ...row, status: "deactivated" }]);
+    expect(rows({ type: "OrganizationMemberReactivated", data: member })).toEqual([{ ...row, status: "active" }]);
+    expect(rows({ type: "OrganizationMemberRemoved", data: member })).toEqual([]);
+  });
 });
 
 describe("refresh tokens", () => {
@@ -157,6 +229,7 @@ describe("workspaces", () => {
             organization_id: acme,
             name: "Wonderland",
             slug: "wonderland",
+            ...{ status: "ACTIVE", description: null, time_zone: null, language: null },
             owner_id: ada,
             plan_type: "free",
             created_at: createdAt,
@@ -187,7 +260,7 @@ describe("workspaces", () => {
   test("R-11: WorkspaceDeleted: the row stays, with the time it was deleted", () =>
     given(workspace, { type: "WorkspaceDeleted", data: inWorkspace })
       .projectedBy(workspaces)
-      .thenChanges(setWorkspace({ deleted_at: now, updated_at: now, revision: 0n })));
+      .thenChanges(setWorkspace({ status: "DELETED", deleted_at: now, updated_at: now, revision: 0n })));
 
   test("WS-05: MemberAdded: a membership", () =>
     given(workspace, {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const { everfold } = await installation(stack);
   api = client((await everfold()).url);
   owner = await signedIn(api);
-  subject = await signedIn(api);
+  subject = await signedIn(api, { colleagueOf: owner });
 });
 afterAll(() => stack.disposeAsync());
 

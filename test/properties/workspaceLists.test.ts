@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Answer, type Client, client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
+import {
+  type Answer,
+  type Client,
+  client,
+  expectStatus,
+  type SignedIn,
+  signedIn,
+  switchedTo,
+} from "../support/client.ts";
 import { installation } from "../support/everfold.ts";
 
 const stack = new AsyncDisposableStack();
@@ -8,13 +16,26 @@ const stack = new AsyncDisposableStack();
 let writing: Client;
 let reading: Client;
 let people: readonly SignedIn[];
+/** Everybody's sessions, by the organization that is active in them; whose it is comes first. */
+const sessions = new Map<SignedIn, Map<SignedIn, SignedIn>>();
 beforeAll(async () => {
   const { everfold } = await installation(stack);
-  [writing, reading] = [client((await everfold()).url), client((await everfold()).url)];
+  [writing, reading] = [client((await everfold(plan)).url), client((await everfold(plan)).url)];
   people = await Promise.all(["Ada", "Grace", "Linus"].map((name) => signedIn(writing, { name })));
+  for (const host of people) {
+    const members = `/organizations/${host.organizationId}/members`;
+    const within = new Map<SignedIn, SignedIn>([[host, host]]);
+    for (const person of people.filter((each) => each !== host)) {
+      expectStatus(201, await writing.post(members, { email: person.email, role: "viewer" }, as(host)));
+      within.set(person, await switchedTo(writing, person, host.organizationId));
+    }
+    sessions.set(host, within);
+  }
 });
 afterAll(() => stack.disposeAsync());
 
+/** More workspaces than anybody has for nothing. */
+const plan = { DEFAULT_PLAN: "enterprise" };
 const roles = ["viewer", "member", "admin", "owner"] as const;
 type Role = (typeof roles)[number];
 /** What has been acknowledged of a workspace. Its creator is admin of the organization it belongs to. */
@@ -59,7 +80,7 @@ const take = async ({ asks, at, who, role }: Step, known: Known[]): Promise<Answ
   return asks === "remove" ? remove(place, person) : drop(place, known);
 };
 
-/** The whole list, a page after the other. */
+/** The whole list of the active organization, a page after the other. */
 const listed = async (person: SignedIn, limit: number, headers: Record<string, string>) => {
   const rows: { id: string; role: string }[] = [];
   for (let page = 1; ; page += 1) {
@@ -100,7 +121,11 @@ test(
               position = (await take(asked, known)).headers.get("x-event-position") ?? position;
             const headers = { "x-event-position": position };
             for (const person of people) {
-              expect(byId(await listed(person, limit, headers))).toEqual(byId(visibleTo(person, known)));
+              for (const [host, within] of sessions) {
+                const ofHost = known.filter(({ creator }) => creator === host);
+                const session = within.get(person) ?? person;
+                expect(byId(await listed(session, limit, headers))).toEqual(byId(visibleTo(person, ofHost)));
+              }
               const { workspaces } = expectStatus(200, await reading.get("/auth/me", { ...as(person), headers }));
               const memberships = known.flatMap(({ id, members }) => ({ id, role: members.get(person) ?? "" }));
               expect(byId(workspaces)).toEqual(byId(memberships.filter(({ role }) => role !== "")));

@@ -18,13 +18,15 @@ let owner: SignedIn;
 let others: readonly SignedIn[];
 beforeAll(async () => {
   const { everfold } = await installation(stack);
-  const [first, second] = [await everfold(), await everfold()];
+  const [first, second] = [await everfold(plan), await everfold(plan)];
   apis = [client(first.url), client(second.url)];
   owner = await signedIn(apis[0]);
-  others = await Promise.all(Array.from({ length: 3 }, () => signedIn(apis[0])));
+  others = await Promise.all(Array.from({ length: 3 }, () => signedIn(apis[0], { colleagueOf: owner })));
 });
 afterAll(() => stack.disposeAsync());
 
+/** More workspaces than anybody has for nothing. */
+const plan = { DEFAULT_PLAN: "enterprise" };
 const runs = { numRuns: 100 };
 const role = fc.constantFrom("viewer", "member", "admin", "owner");
 const other = fc.nat({ max: 2 });

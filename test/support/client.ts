@@ -60,15 +60,32 @@ export type SignedIn = {
   refreshToken: string;
 };
 
-/** A new account, signed in. */
+/** A new account, signed in; a colleague is a viewer of the other's organization, and has it as the active one. */
 export const signedIn = async (
   api: Client,
-  given: { email?: string; password?: string; name?: string } = {},
+  given: { email?: string; password?: string; name?: string; colleagueOf?: SignedIn } = {},
 ): Promise<SignedIn> => {
   const { email = `${randomUUID()}@example.com`, password = "correct horse battery", name = "Ada" } = given;
   const registered = expectStatus(201, await api.post("/auth/register", { email, password, name }));
   const { accessToken, refreshToken } = expectStatus(200, await api.post("/auth/login", { email, password }));
-  return { id: registered.id, email, password, organizationId: registered.organizationId, accessToken, refreshToken };
+  const { id, organizationId } = registered;
+  const account = { id, email, password, organizationId, accessToken, refreshToken };
+  return given.colleagueOf ? joined(api, account, given.colleagueOf) : account;
+};
+
+/** The account in the organization of its colleague, who adds it there as a viewer. */
+const joined = async (api: Client, account: SignedIn, colleague: SignedIn): Promise<SignedIn> => {
+  const { organizationId } = colleague;
+  const member = { email: account.email, role: "viewer" };
+  const by = { token: colleague.accessToken };
+  expectStatus(201, await api.post(`/organizations/${organizationId}/members`, member, by));
+  return switchedTo(api, account, organizationId);
+};
+
+/** The same session, active in another organization. */
+export const switchedTo = async (api: Client, account: SignedIn, organizationId: string): Promise<SignedIn> => {
+  const asked = await api.post("/auth/switch", { organizationId }, { token: account.accessToken });
+  return { ...account, organizationId, accessToken: expectStatus(200, asked).accessToken };
 };
 
 /** The data of an answer that must have this status; otherwise the answer is the error. */

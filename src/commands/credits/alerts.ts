@@ -5,7 +5,7 @@ import { asked, InLedger, Left, ledgerCommand, left } from "./ledgerCommand.ts";
 /** `rearmAt`: available credits have to reach this before a low balance is told again; a tenth above unless told. */
 export const ConfigureBalanceAlert = ledgerCommand({
   name: "ConfigureBalanceAlert",
-  permission: "billing:admin",
+  permission: "credits:admin",
   input: InLedger.extend({ threshold: CreditLevel.nullable(), rearmAt: CreditLevel.optional() }),
   output: Left.extend({ threshold: CreditLevel.nullable(), rearmAt: CreditLevel }),
   decide: ({ threshold, rearmAt = aTenthAbove(threshold ?? 0) }) =>

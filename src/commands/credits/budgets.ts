@@ -5,7 +5,7 @@ import { reject } from "../../kernel/rejection.ts";
 import { asked, InLedger, Left, ledgerCommand, left } from "./ledgerCommand.ts";
 
 const budgetsMax = 100;
-const permission = "billing:admin";
+const permission = "credits:admin";
 
 export const Budget = BudgetTerms.extend({ id: z.uuid() });
 

@@ -7,7 +7,7 @@ import { InLedger, isCatchingUp, ledgerCommand } from "./ledgerCommand.ts";
 /** What time has done to a ledger nobody writes to: all of it, when this has been asked until nothing is written. */
 export const AdvanceLedger = ledgerCommand({
   name: "AdvanceLedger",
-  permission: "billing:admin",
+  permission: "credits:admin",
   input: InLedger,
   output: z.object({ written: z.int() }),
   catchesUp: true,

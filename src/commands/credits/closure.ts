@@ -7,7 +7,7 @@ import { InLedger, ledgerCommand } from "./ledgerCommand.ts";
  */
 export const CloseLedger = ledgerCommand({
   name: "CloseLedger",
-  permission: "billing:admin",
+  permission: "credits:admin",
   input: InLedger,
   output: z.null(),
   catchesUp: true,

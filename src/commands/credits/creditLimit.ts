@@ -6,7 +6,7 @@ import { asked, InLedger, Left, ledgerCommand, left, tooMuch } from "./ledgerCom
 /** How far below zero the balance may go, as far as the plan allows it. */
 export const SetCreditLimit = ledgerCommand({
   name: "SetCreditLimit",
-  permission: "billing:admin",
+  permission: "credits:admin",
   input: InLedger.extend({ creditLimit: CreditLevel }),
   output: Left.extend({ creditLimit: CreditLevel }),
   decide: ({ creditLimit }, ledger) => {

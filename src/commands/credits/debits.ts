@@ -8,7 +8,7 @@ import { TransactionWritten, transactionWritten } from "./transaction.ts";
 /** BILL-03, BILL-04: funds are checked on the stream itself. */
 export const DebitCredits = ledgerCommand({
   name: "DebitCredits",
-  permission: "billing:write",
+  permission: "credits:debit",
   // Names in their order: an input that is hashed for its command is spelled canonically, at half the price.
   input: z.object({
     amount: Credits,

@@ -50,7 +50,7 @@ const CreditsAdded = Left.extend({
 /** BILL-02. Purchased credits unless told; promotional ones are spent before them. */
 export const AddCredits = ledgerCommand({
   name: "AddCredits",
-  permission: "billing:admin",
+  permission: "credits:grant",
   input: InLedger.extend({
     amount: Credits,
     description: Description,
@@ -77,7 +77,7 @@ export const AddCredits = ledgerCommand({
 /** A correction by hand, upwards as a lot of its own or downwards from the lots there are. */
 export const AdjustCredits = ledgerCommand({
   name: "AdjustCredits",
-  permission: "billing:admin",
+  permission: "credits:grant",
   input: InLedger.extend({
     amount: z.int().refine((amount) => amount !== 0, "must not be zero"),
     reason: Description,

@@ -27,7 +27,7 @@ const HoldPlaced = Left.extend({ hold: Hold });
 /** Reserves credits: nobody else can spend them until they are captured or released, or the hold expires. */
 export const PlaceHold = ledgerCommand({
   name: "PlaceHold",
-  permission: "billing:write",
+  permission: "credits:hold",
   input: InLedger.extend({
     holdId: z.uuid(),
     amount: Credits,
@@ -60,7 +60,7 @@ export const PlaceHold = ledgerCommand({
  */
 export const CaptureHold = ledgerCommand({
   name: "CaptureHold",
-  permission: "billing:write",
+  permission: "credits:hold",
   input: InLedger.extend({
     holdId: z.uuid(),
     amount: Credits.optional(),
@@ -103,7 +103,7 @@ export const CaptureHold = ledgerCommand({
 
 export const ReleaseHold = ledgerCommand({
   name: "ReleaseHold",
-  permission: "billing:write",
+  permission: "credits:hold",
   input: InLedger.extend({ holdId: z.uuid() }),
   output: Left.extend({ released: Credits }),
   windsUp: true,

@@ -13,7 +13,7 @@ import { type Rejection, reject } from "../../kernel/rejection.ts";
 import { asked, InLedger, Left, ledgerCommand, left } from "./ledgerCommand.ts";
 import { TransactionWritten, transactionWritten } from "./transaction.ts";
 
-const permission = "billing:admin";
+const permission = "credits:admin";
 const settings = RechargeSettings.shape;
 
 /** BILL-10. Switching it on again is the only way out of a suspension. */

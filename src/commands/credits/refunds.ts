@@ -18,7 +18,7 @@ const Refund = InLedger.extend({ transactionId: z.uuid(), amount: Credits.option
 /** With the debit as it stands in the ledger. */
 export const RefundDebit = ledgerCommand({
   name: "RefundDebit",
-  permission: "billing:admin",
+  permission: "credits:refund",
   input: Refund.extend({
     debit: z.object({ amount: Credits, parts: z.array(Part), charges: z.array(Charge), debitedAt: z.iso.datetime() }),
   }),

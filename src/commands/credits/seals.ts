@@ -17,7 +17,7 @@ type SealedLink = z.output<typeof SealedLink>;
  */
 export const SealLedger = command(ledgerSeal, {
   name: "SealLedger",
-  permission: "ledger:read",
+  permission: "ledger:audit",
   input: Seal.extend({ organizationId: z.uuid(), sealed: SealedLink.nullable() }),
   output: Seal,
   stream: ({ workspaceId }) => workspaceId,

@@ -15,7 +15,7 @@ import { TransactionWritten, transactionWritten } from "./transaction.ts";
 
 /** So many can be under way from one ledger. */
 const transfersMax = 1_000;
-const permission = "billing:admin";
+const permission = "credits:transfer";
 
 const Transfer = InLedger.extend({ toWorkspaceId: z.uuid(), amount: Credits, description: Description });
 const Sent = z.object({ transferId: z.uuid(), parts: z.array(Part) });
@@ -123,7 +123,7 @@ export const carryOver = async (
     workspaceId: on,
   });
   const { state: receiving } = await handler.stateOf(workspace, toWorkspaceId);
-  if (receiving.status === "deleted") {
+  if (receiving.status === "DELETED") {
     // Deleted meanwhile, and perhaps not closed yet: what came in now could never be spent.
     const closed = await handler.handle(CloseLedger, { workspaceId: toWorkspaceId }, step("close", toWorkspaceId));
     if (isRejection(closed)) return closed;

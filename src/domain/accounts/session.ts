@@ -26,6 +26,8 @@ const events = {
       refreshExpiresAt: z.iso.datetime(),
     }),
   ),
+  /** Which organization the session's tokens are good for from now on; those given before stay good for theirs. */
+  OrganizationSwitched: event(z.object({ sessionId: SessionId, userId: z.uuid(), organizationId: z.uuid() })),
   SessionEnded: event(z.object({ sessionId: SessionId, userId: z.uuid(), refreshTokenHash: RefreshTokenHash })),
 };
 
@@ -49,6 +51,8 @@ export const session: Aggregate<typeof events, Session> = {
     SessionStarted: (_, { sessionId: _id, ...started }) => ({ status: "active", ...started }),
     RefreshTokenRotated: (current, { refreshTokenHash, refreshExpiresAt }) =>
       current.status === "active" ? { ...current, refreshTokenHash, refreshExpiresAt } : current,
+    OrganizationSwitched: (current, { organizationId }) =>
+      current.status === "active" ? { ...current, organizationId } : current,
     SessionEnded: (_, { userId }) => ({ status: "ended", userId }),
   },
 };

@@ -4,6 +4,10 @@ import { personal } from "../../kernel/personal.ts";
 
 const ofUser = { subject: "userId" } as const;
 
+/** R-03: lowest first. */
+export const PlatformRole = z.enum(["user", "system_admin"]);
+type PlatformRole = z.output<typeof PlatformRole>;
+
 const events = {
   UserRegistered: event(
     z.object({
@@ -15,12 +19,19 @@ const events = {
     }),
   ),
   UserSessionsRevoked: event(z.object({ userId: z.uuid() })),
+  UserPlatformRoleChanged: event(z.object({ userId: z.uuid(), role: PlatformRole })),
 };
 
 /** `sessionEpoch` counts revocations: a session that started in an earlier epoch has ended. */
 type User =
   | { status: "unregistered" }
-  | { status: "registered"; organizationId: string; passwordHash: string; sessionEpoch: number };
+  | {
+      status: "registered";
+      organizationId: string;
+      passwordHash: string;
+      sessionEpoch: number;
+      platformRole: PlatformRole;
+    };
 
 export const user: Aggregate<typeof events, User> = {
   category: "user",
@@ -32,8 +43,11 @@ export const user: Aggregate<typeof events, User> = {
       organizationId,
       passwordHash,
       sessionEpoch: 0,
+      platformRole: "user",
     }),
     UserSessionsRevoked: (account) =>
       account.status === "registered" ? { ...account, sessionEpoch: account.sessionEpoch + 1 } : account,
+    UserPlatformRoleChanged: (account, { role }) =>
+      account.status === "registered" ? { ...account, platformRole: role } : account,
   },
 };

@@ -1,28 +1,76 @@
 import { z } from "zod";
 import { type Aggregate, event } from "../../kernel/decider.ts";
 import { text } from "../../kernel/text.ts";
+import { NameClaim } from "./nameClaim.ts";
+import { Compliance, OrganizationSettings } from "./organizationSettings.ts";
+import { PlanType, Quotas } from "./plans.ts";
 import { OrganizationRole } from "./roles.ts";
 import { Slug } from "./slugClaim.ts";
 
+export const OrganizationName = text(100);
+
+const InOrganization = z.object({ organizationId: z.uuid() });
+const OfMember = InOrganization.extend({ userId: z.uuid() });
+const Membership = OfMember.extend({ role: OrganizationRole });
+
 const events = {
   OrganizationCreated: event(
-    z.object({
-      organizationId: z.uuid(),
-      name: text(100),
+    InOrganization.extend({
+      name: OrganizationName,
+      nameClaim: NameClaim,
       slug: Slug,
       isPersonal: z.boolean(),
+      plan: PlanType,
+      quotas: Quotas,
       createdBy: z.uuid(),
+      createdAt: z.iso.datetime(),
     }),
   ),
-  OrganizationMemberAdded: event(z.object({ organizationId: z.uuid(), userId: z.uuid(), role: OrganizationRole })),
+  OrganizationRenamed: event(
+    InOrganization.extend({ name: OrganizationName, nameClaim: NameClaim, formerClaim: NameClaim }),
+  ),
+  OrganizationDeactivated: event(InOrganization),
+  OrganizationActivated: event(InOrganization),
+  OrganizationDeleted: event(InOrganization.extend({ slug: Slug, nameClaim: NameClaim })),
+  OrganizationSettingsChanged: event(InOrganization.extend({ settings: OrganizationSettings })),
+  OrganizationComplianceChanged: event(InOrganization.extend({ compliance: Compliance })),
+  OrganizationPlanChanged: event(InOrganization.extend({ plan: PlanType, quotas: Quotas })),
+  OrganizationQuotasChanged: event(InOrganization.extend({ quotas: Quotas })),
+  OrganizationMemberAdded: event(Membership.extend({ invitedAt: z.iso.datetime(), acceptedAt: z.iso.datetime() })),
+  OrganizationMemberRoleChanged: event(Membership),
+  OrganizationMemberDeactivated: event(OfMember),
+  OrganizationMemberReactivated: event(OfMember),
+  OrganizationMemberRemoved: event(OfMember),
+  WorkspaceAdmitted: event(InOrganization.extend({ workspaceId: z.uuid() })),
+  WorkspaceReleased: event(InOrganization.extend({ workspaceId: z.uuid() })),
 };
 
-type Organization =
-  | { status: "absent" }
-  | { status: "active"; name: string; slug: string; members: ReadonlyMap<string, OrganizationRole> };
+export const OrganizationMemberStatus = z.enum(["active", "deactivated"]);
+type Member = {
+  role: OrganizationRole;
+  status: z.output<typeof OrganizationMemberStatus>;
+  invitedAt: string;
+  acceptedAt: string;
+};
 
-/** Each of them is copied with every one that comes, and all of them are in memory. */
-export const organizationMembersMax = 2_000;
+type Present = {
+  status: "ACTIVE" | "INACTIVE";
+  name: string;
+  nameClaim: NameClaim;
+  slug: string;
+  isPersonal: boolean;
+  plan: PlanType;
+  quotas: Quotas;
+  settings: OrganizationSettings;
+  compliance: Compliance;
+  createdBy: string;
+  createdAt: string;
+  members: ReadonlyMap<string, Member>;
+  /** Those that exist, and those that were given a place and are being made. */
+  workspaces: ReadonlySet<string>;
+};
+export type Organization = { status: "absent" } | { status: "DELETED"; workspaces: ReadonlySet<string> } | Present;
+export type PresentOrganization = Present;
 
 /** The tenant. Who created it is its first admin. */
 export const organization: Aggregate<typeof events, Organization> = {
@@ -30,13 +78,85 @@ export const organization: Aggregate<typeof events, Organization> = {
   events,
   initial: { status: "absent" },
   evolve: {
-    OrganizationCreated: (_, { name, slug, createdBy }) => ({
-      status: "active",
-      name,
-      slug,
-      members: new Map([[createdBy, "admin"]]),
-    }),
-    OrganizationMemberAdded: (current, { userId, role }) =>
-      current.status === "active" ? { ...current, members: new Map(current.members).set(userId, role) } : current,
+    OrganizationCreated: (_, { organizationId: _id, ...created }) => founded(created),
+    OrganizationRenamed: (current, { name, nameClaim }) => changed(current, { name, nameClaim }),
+    OrganizationDeactivated: (current) => changed(current, { status: "INACTIVE" }),
+    OrganizationActivated: (current) => changed(current, { status: "ACTIVE" }),
+    OrganizationDeleted: (current) =>
+      current.status === "absent" ? current : { status: "DELETED", workspaces: current.workspaces },
+    OrganizationSettingsChanged: (current, { settings }) => changed(current, { settings }),
+    OrganizationComplianceChanged: (current, { compliance }) => changed(current, { compliance }),
+    OrganizationPlanChanged: (current, { plan, quotas }) => changed(current, { plan, quotas }),
+    OrganizationQuotasChanged: (current, { quotas }) => changed(current, { quotas }),
+    OrganizationMemberAdded: (current, { userId, role, invitedAt, acceptedAt }) =>
+      withMember(current, userId, () => ({ role, status: "active", invitedAt, acceptedAt })),
+    OrganizationMemberRoleChanged: (current, { userId, role }) =>
+      withMember(current, userId, (member) => member && { ...member, role }),
+    OrganizationMemberDeactivated: (current, { userId }) =>
+      withMember(current, userId, (member) => member && { ...member, status: "deactivated" }),
+    OrganizationMemberReactivated: (current, { userId }) =>
+      withMember(current, userId, (member) => member && { ...member, status: "active" }),
+    OrganizationMemberRemoved: (current, { userId }) => withMember(current, userId, () => undefined),
+    WorkspaceAdmitted: (current, { workspaceId }) =>
+      withWorkspaces(current, (workspaces) => new Set(workspaces).add(workspaceId)),
+    WorkspaceReleased: (current, { workspaceId }) =>
+      withWorkspaces(current, (workspaces) => new Set([...workspaces].filter((id) => id !== workspaceId))),
   },
 };
+
+export const isPresent = (state: Organization): state is Present =>
+  state.status === "ACTIVE" || state.status === "INACTIVE";
+
+/** The role somebody acts with: who was deactivated has none. */
+export const activeRole = (state: Organization, userId: string): OrganizationRole | undefined => {
+  const member = isPresent(state) ? state.members.get(userId) : undefined;
+  return member?.status === "active" ? member.role : undefined;
+};
+
+/** RBAC-08: an organization is never left without an admin who can act. */
+export const isLastAdmin = (state: Present, userId: string): boolean =>
+  activeRole(state, userId) === "admin" &&
+  [...state.members.values()].filter(({ role, status }) => role === "admin" && status === "active").length === 1;
+
+/** Who was deactivated makes room for somebody else. */
+export const usersOf = ({ members }: Present): number =>
+  [...members.values()].filter(({ status }) => status === "active").length;
+
+type Founding = Pick<
+  Present,
+  "name" | "nameClaim" | "slug" | "isPersonal" | "plan" | "quotas" | "createdBy" | "createdAt"
+>;
+
+const founded = (founding: Founding): Present => {
+  const { createdBy, createdAt } = founding;
+  return {
+    ...founding,
+    status: "ACTIVE",
+    settings: { industry: null, cloudProvider: null, projectManagementTool: null },
+    compliance: { frameworks: [] },
+    members: new Map([[createdBy, { role: "admin", status: "active", invitedAt: createdAt, acceptedAt: createdAt }]]),
+    workspaces: new Set(),
+  };
+};
+
+const changed = (current: Organization, change: Partial<Present>): Organization =>
+  isPresent(current) ? { ...current, ...change } : current;
+
+const withMember = (
+  current: Organization,
+  userId: string,
+  change: (member: Member | undefined) => Member | undefined,
+): Organization => {
+  if (!isPresent(current)) return current;
+  const members = new Map(current.members);
+  const after = change(members.get(userId));
+  if (after) members.set(userId, after);
+  else members.delete(userId);
+  return { ...current, members };
+};
+
+/** Of a deleted organization too: its workspaces are let go of one by one. */
+const withWorkspaces = (
+  current: Organization,
+  change: (workspaces: ReadonlySet<string>) => ReadonlySet<string>,
+): Organization => (current.status === "absent" ? current : { ...current, workspaces: change(current.workspaces) });

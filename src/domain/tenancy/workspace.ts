@@ -2,11 +2,15 @@ import { z } from "zod";
 import { type Aggregate, event } from "../../kernel/decider.ts";
 import { personal } from "../../kernel/personal.ts";
 import { text } from "../../kernel/text.ts";
+import { PlanType } from "./plans.ts";
 import { WorkspaceRole } from "./roles.ts";
 import { Slug } from "./slugClaim.ts";
+import { WorkspaceSettings } from "./workspaceSettings.ts";
 
-export const PlanType = z.enum(["free", "pro", "enterprise"]);
 export const WorkspaceName = text(100);
+/** WS-14: nobody works in an inactive one; an archived one can be looked at, and nothing in it changes. */
+export const WorkspaceStatus = z.enum(["ACTIVE", "INACTIVE", "ARCHIVED"]);
+type WorkspaceStatus = z.output<typeof WorkspaceStatus>;
 
 const InWorkspace = z.object({ workspaceId: z.uuid(), organizationId: z.uuid() });
 const Membership = InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole });
@@ -22,6 +26,8 @@ const events = {
     }),
   ),
   WorkspaceRenamed: event(InWorkspace.extend({ name: WorkspaceName })),
+  WorkspaceStatusChanged: event(InWorkspace.extend({ status: WorkspaceStatus })),
+  WorkspaceSettingsChanged: event(InWorkspace.extend({ settings: WorkspaceSettings })),
   WorkspaceDeleted: event(InWorkspace),
   MemberAdded: event(
     Membership.extend({
@@ -47,21 +53,21 @@ const events = {
 
 type Member = { role: WorkspaceRole; invitedAt: string; acceptedAt: string };
 
-export type Workspace =
-  | { status: "absent" }
-  | { status: "deleted"; organizationId: string }
-  | {
-      status: "active";
-      organizationId: string;
-      name: string;
-      slug: string;
-      planType: z.output<typeof PlanType>;
-      createdAt: string;
-      members: ReadonlyMap<string, Member>;
-      /** E-mail claims that were invited and have no account yet. */
-      invited: ReadonlySet<string>;
-    };
-type Active = Extract<Workspace, { status: "active" }>;
+export type PresentWorkspace = {
+  status: WorkspaceStatus;
+  organizationId: string;
+  name: string;
+  slug: string;
+  planType: PlanType;
+  settings: WorkspaceSettings;
+  createdAt: string;
+  members: ReadonlyMap<string, Member>;
+  /** E-mail claims that were invited and have no account yet. */
+  invited: ReadonlySet<string>;
+};
+/** Of a deleted workspace there is left what has yet to be given back. */
+type DeletedWorkspace = { status: "DELETED" } & Pick<PresentWorkspace, "organizationId" | "slug" | "members">;
+export type Workspace = { status: "absent" } | DeletedWorkspace | PresentWorkspace;
 
 export const workspace: Aggregate<typeof events, Workspace> = {
   category: "workspace",
@@ -69,54 +75,66 @@ export const workspace: Aggregate<typeof events, Workspace> = {
   initial: { status: "absent" },
   evolve: {
     WorkspaceCreated: (_, { organizationId, name, slug, planType, ownerId, createdAt }) => ({
-      status: "active",
+      status: "ACTIVE",
       organizationId,
       name,
       slug,
       planType,
+      settings: { description: null, timeZone: null, language: null },
       createdAt,
       members: new Map([[ownerId, { role: "owner", invitedAt: createdAt, acceptedAt: createdAt }]]),
       invited: new Set(),
     }),
-    WorkspaceRenamed: (current, { name }) => whileActive(current, (active) => ({ ...active, name })),
-    WorkspaceDeleted: (_, { organizationId }) => ({ status: "deleted", organizationId }),
+    WorkspaceRenamed: (current, { name }) => whilePresent(current, (present) => ({ ...present, name })),
+    WorkspaceStatusChanged: (current, { status }) => whilePresent(current, (present) => ({ ...present, status })),
+    WorkspaceSettingsChanged: (current, { settings }) => whilePresent(current, (present) => ({ ...present, settings })),
+    WorkspaceDeleted: (current) =>
+      whilePresent(current, ({ organizationId, slug, members }) => ({
+        status: "DELETED",
+        organizationId,
+        slug,
+        members,
+      })),
     MemberAdded: (current, { userId, role, emailClaimId, invitedAt, acceptedAt }) =>
       withMember(answered(current, emailClaimId), userId, () => ({ role, invitedAt, acceptedAt })),
     MemberInvited: (current, { emailClaimId }) =>
-      whileActive(current, (active) => ({ ...active, invited: new Set(active.invited).add(emailClaimId) })),
+      whilePresent(current, (present) => ({ ...present, invited: new Set(present.invited).add(emailClaimId) })),
     MemberRemoved: (current, { userId }) => withMember(current, userId, () => undefined),
     MemberRoleChanged: (current, { userId, role }) =>
       withMember(current, userId, (member) => member && { ...member, role }),
   },
 };
 
+export const isThere = (state: Workspace): state is PresentWorkspace =>
+  state.status !== "absent" && state.status !== "DELETED";
+
 /** WS-08: a workspace is never left without an owner. */
-export const isLastOwner = ({ members }: Active, userId: string): boolean =>
+export const isLastOwner = ({ members }: PresentWorkspace, userId: string): boolean =>
   members.get(userId)?.role === "owner" && [...members.values()].filter(({ role }) => role === "owner").length === 1;
 
-/** Each of them is copied with every change of membership, and all of them are in memory. */
-export const membersMax = 1_000;
-export const isFull = ({ members, invited }: Active): boolean => members.size + invited.size >= membersMax;
+/** WS-10: an invitation keeps a place for whoever was invited. */
+export const placesTaken = ({ members, invited }: PresentWorkspace): number => members.size + invited.size;
 
 const answered = (current: Workspace, emailClaimId: string | undefined): Workspace =>
-  whileActive(current, (active) =>
-    emailClaimId !== undefined && active.invited.has(emailClaimId)
-      ? { ...active, invited: new Set([...active.invited].filter((claim) => claim !== emailClaimId)) }
-      : active,
+  whilePresent(current, (present) =>
+    emailClaimId !== undefined && present.invited.has(emailClaimId)
+      ? { ...present, invited: new Set([...present.invited].filter((claim) => claim !== emailClaimId)) }
+      : present,
   );
 
-const whileActive = (current: Workspace, change: (active: Active) => Workspace): Workspace =>
-  current.status === "active" ? change(current) : current;
+const whilePresent = (current: Workspace, change: (present: PresentWorkspace) => Workspace): Workspace =>
+  isThere(current) ? change(current) : current;
 
+/** Also in a deleted workspace, whose members leave it one by one. */
 const withMember = (
   current: Workspace,
   userId: string,
   change: (member: Member | undefined) => Member | undefined,
-): Workspace =>
-  whileActive(current, (active) => {
-    const members = new Map(active.members);
-    const changed = change(members.get(userId));
-    if (changed) members.set(userId, changed);
-    else members.delete(userId);
-    return { ...active, members };
-  });
+): Workspace => {
+  if (current.status === "absent") return current;
+  const members = new Map(current.members);
+  const changed = change(members.get(userId));
+  if (changed) members.set(userId, changed);
+  else members.delete(userId);
+  return { ...current, members };
+};

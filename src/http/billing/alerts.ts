@@ -18,7 +18,7 @@ export const alertRoutes = (app: App): void => {
 
   app.list("/workspaces/:workspaceId/billing/alerts", {
     name: "ListAlerts",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: Alert,
     example: {

@@ -41,7 +41,7 @@ export const budgetRoutes = (app: App, now: () => string): void => {
   });
   app.list("/workspaces/:workspaceId/billing/budgets", {
     name: "ListBudgets",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: SpentBudget,
     example: { params: inWorkspace, data: { ...budget, periodStart: "2026-11-01T00:00:00.000Z", spent: 80 } },

@@ -77,7 +77,7 @@ const momentOf = ({ at, revision }: Moment, now: string) => {
 export const historyRoutes = (app: App, now: () => string): void => {
   app.query("/workspaces/:workspaceId/billing/balance", {
     name: "GetBalance",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: Balance,
     query: { at: z.iso.datetime().optional(), revision: Revision.optional() },
@@ -98,7 +98,7 @@ export const historyRoutes = (app: App, now: () => string): void => {
   const day = { day: from, opening: 0, granted: 1_050, spent: 80, refunded: 4, deducted: 0, expired: 0 };
   app.query("/workspaces/:workspaceId/billing/history", {
     name: "GetBalanceHistory",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: z.object({ from: z.iso.date(), to: z.iso.date(), days: z.array(Day) }),
     query: dayFields,
@@ -115,7 +115,7 @@ export const historyRoutes = (app: App, now: () => string): void => {
 
   app.list("/workspaces/:workspaceId/billing/usage", {
     name: "ListUsage",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: Usage,
     query: { groupBy: z.enum(["category", "member", "day"]).default("category"), ...dayFields },

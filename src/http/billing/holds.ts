@@ -50,7 +50,7 @@ export const holdRoutes = (app: App, now: () => string): void => {
   const followed = { ...hold, status: "open", captured: 0, placedBy, placedAt: exampleTime, endedAt: null } as const;
   app.list("/workspaces/:workspaceId/billing/holds", {
     name: "ListHolds",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: FollowedHold,
     query: { status: Status.default("open") },
@@ -59,7 +59,7 @@ export const holdRoutes = (app: App, now: () => string): void => {
   });
   app.query("/workspaces/:workspaceId/billing/holds/:holdId", {
     name: "GetHold",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: FollowedHold,
     example: { params: ofHold, data: followed },

@@ -9,7 +9,7 @@ import { inWorkspace, purchase } from "./ledgerExample.ts";
 export const lotRoutes = (app: App, now: () => string): void =>
   app.list("/workspaces/:workspaceId/billing/lots", {
     name: "ListLots",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: Lot,
     example: {

@@ -62,14 +62,14 @@ export const proofRoutes = (app: App, { seal, ledgerExport, ledgerEvents }: Proo
   const { position: _, ...exported } = exampleEvent;
   app.stream("/workspaces/:workspaceId/billing/export", {
     name: "ExportLedger",
-    permission: "ledger:read",
+    permission: "ledger:audit",
     output: ExportedLine,
     example: { params: inWorkspace, data: exported },
     lines: ({ params }) => ledgerExport(params.workspaceId),
   });
   app.stream("/workspaces/:workspaceId/billing/events", {
     name: "ExportLedgerEvents",
-    permission: "ledger:read",
+    permission: "ledger:audit",
     output: StoredLedgerEvent,
     example: { params: inWorkspace, data: exampleEvent },
     lines: ({ params }) => ledgerEvents(params.workspaceId),

@@ -29,7 +29,7 @@ const Billing = z.object({
 export const standingRoutes = (app: App, now: () => string): void => {
   app.query("/workspaces/:workspaceId/billing", {
     name: "GetBilling",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: Billing,
     example: {

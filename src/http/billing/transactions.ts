@@ -44,7 +44,7 @@ const line = {
 export const transactionRoutes = (app: App): void => {
   app.list("/workspaces/:workspaceId/billing/transactions", {
     name: "ListTransactions",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: Line,
     query: { ...TransactionFilter.shape, cursor: TransactionCursor.optional() },
@@ -56,7 +56,7 @@ export const transactionRoutes = (app: App): void => {
   });
   app.query("/workspaces/:workspaceId/billing/transactions/:transactionId", {
     name: "GetTransaction",
-    permission: "billing:read",
+    permission: "credits:read",
     from: [billing],
     output: Line,
     example: { params: { ...inWorkspace, transactionId: debit.id }, data: line },

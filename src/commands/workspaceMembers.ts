@@ -1,0 +1,184 @@
+import { z } from "zod";
+import { reaches, WorkspaceRole } from "../domain/tenancy/roles.ts";
+import {
+  isLastOwner,
+  type PresentWorkspace,
+  placesTaken,
+  type Workspace,
+  workspace,
+} from "../domain/tenancy/workspace.ts";
+import { command } from "../kernel/decider.ts";
+import { type Rejection, reject } from "../kernel/rejection.ts";
+import { Email } from "./accounts.ts";
+import { quotaExceeded } from "./organizations.ts";
+import { InWorkspace, inWorkspace, isOwner, present, whileThere } from "./workspaces.ts";
+
+/** `userId` and `acceptedAt` are null while the address invited has no account. */
+export const MembershipView = z.object({
+  userId: z.uuid().nullable(),
+  workspaceId: z.uuid(),
+  role: WorkspaceRole,
+  invitedAt: z.iso.datetime(),
+  acceptedAt: z.iso.datetime().nullable(),
+});
+
+/** WS-10: how many members a workspace may have is its organization's quota, and looked up before. */
+const MembersMax = { membersMax: z.int().nonnegative() };
+
+export const AddMember = command(workspace, {
+  name: "AddMember",
+  permission: "member:write",
+  input: InWorkspace.extend({
+    ...MembersMax,
+    userId: z.uuid(),
+    role: WorkspaceRole,
+    emailClaimId: z.uuid().optional(),
+  }),
+  output: MembershipView,
+  stream: inWorkspace,
+  decide: ({ workspaceId, membersMax, ...added }, current, { now, actor }) =>
+    whileThere(current, (there) => {
+      const { userId, role, emailClaimId } = added;
+      if (there.members.has(userId))
+        return reject("conflict", "MEMBER_EXISTS", "This user is a member of the workspace.", { userId });
+      if (role === "owner" && !isOwner(there, actor)) return ownerRequired();
+      const isInvited = emailClaimId !== undefined && there.invited.has(emailClaimId);
+      const full = isInvited ? undefined : fullOfMembers(there, membersMax);
+      if (full) return full;
+      const { organizationId } = there;
+      const since = { invitedAt: now, acceptedAt: now };
+      return [{ type: "MemberAdded", data: { workspaceId, organizationId, ...added, ...since } }];
+    }),
+  answer: memberView,
+});
+
+/** Records who is wanted; the address becomes a member once it has an account and is added again. */
+export const InviteMember = command(workspace, {
+  name: "InviteMember",
+  permission: "member:write",
+  input: InWorkspace.extend({
+    ...MembersMax,
+    invitationId: z.uuid(),
+    emailClaimId: z.uuid(),
+    email: Email,
+    role: WorkspaceRole,
+  }),
+  output: MembershipView,
+  stream: inWorkspace,
+  decide: ({ workspaceId, membersMax, ...invitation }, current, { now, actor }) =>
+    whileThere(current, (there) => {
+      if (there.invited.has(invitation.emailClaimId))
+        return reject("conflict", "MEMBER_EXISTS", "This address is invited to the workspace.");
+      if (invitation.role === "owner" && !isOwner(there, actor)) return ownerRequired();
+      const { organizationId } = there;
+      return (
+        fullOfMembers(there, membersMax) ?? [
+          { type: "MemberInvited", data: { workspaceId, organizationId, ...invitation, invitedAt: now } },
+        ]
+      );
+    }),
+  answer: ({ input: { workspaceId, role }, facts: { now } }) => ({
+    userId: null,
+    workspaceId,
+    role,
+    invitedAt: now,
+    acceptedAt: null,
+  }),
+});
+
+export const RemoveMember = command(workspace, {
+  name: "RemoveMember",
+  permission: "member:write",
+  input: InWorkspace.extend({ userId: z.uuid() }),
+  output: z.null(),
+  stream: inWorkspace,
+  decide: ({ workspaceId, userId }, current, { actor }) =>
+    whileThere(current, (there) => {
+      const member = there.members.get(userId);
+      if (!member) return noMember();
+      if (member.role === "owner" && !isOwner(there, actor)) return ownerRequired();
+      if (isLastOwner(there, userId)) return lastOwner();
+      return [{ type: "MemberRemoved", data: { workspaceId, organizationId: there.organizationId, userId } }];
+    }),
+  answer: () => null,
+});
+
+/** WS-07: only owners give or take ownership. RBAC-08: nobody raises themselves. */
+export const ChangeMemberRole = command(workspace, {
+  name: "ChangeMemberRole",
+  permission: "member:write",
+  input: InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole }),
+  output: MembershipView,
+  stream: inWorkspace,
+  decide: ({ workspaceId, userId, role }, current, { actor }) =>
+    whileThere(current, (there) => {
+      const member = there.members.get(userId);
+      if (!member) return noMember();
+      if (member.role === role) return [];
+      if ((member.role === "owner" || role === "owner") && !isOwner(there, actor)) return ownerRequired();
+      if (userId === actor.id && reaches(role, member.role)) return ownRole();
+      if (isLastOwner(there, userId)) return lastOwner();
+      const { organizationId } = there;
+      return [{ type: "MemberRoleChanged", data: { workspaceId, organizationId, userId, role } }];
+    }),
+  answer: memberView,
+});
+
+/**
+ * Ends what somebody had in a workspace until they left its organization; what they were given after they came back
+ * stays. An owner who is the only one stays as such, and can do nothing: access asks for the organization first.
+ */
+export const EndMembership = command(workspace, {
+  name: "EndMembership",
+  permission: "member:write",
+  input: InWorkspace.extend({ userId: z.uuid(), leftAt: z.iso.datetime() }),
+  output: z.null(),
+  stream: inWorkspace,
+  decide: ({ workspaceId, userId, leftAt }, current) =>
+    whileThere(current, (there) => {
+      const member = there.members.get(userId);
+      const isOver = member && Date.parse(member.acceptedAt) <= Date.parse(leftAt);
+      if (!isOver || isLastOwner(there, userId)) return [];
+      return [{ type: "MemberRemoved", data: { workspaceId, organizationId: there.organizationId, userId } }];
+    }),
+  answer: () => null,
+});
+
+/** WS-11: whoever is in a deleted workspace leaves it. */
+export const DismissMembers = command(workspace, {
+  name: "DismissMembers",
+  permission: "workspace:delete",
+  input: InWorkspace,
+  output: z.null(),
+  stream: inWorkspace,
+  decide: ({ workspaceId }, current) => {
+    if (current.status !== "DELETED") return [];
+    const { organizationId, members } = current;
+    return [...members.keys()].map((userId) => ({
+      type: "MemberRemoved" as const,
+      data: { workspaceId, organizationId, userId },
+    }));
+  },
+  answer: () => null,
+});
+
+function memberView({
+  state,
+  input: { workspaceId, userId },
+}: {
+  state: Workspace;
+  input: { workspaceId: string; userId: string };
+}): z.output<typeof MembershipView> {
+  const member = present(state).members.get(userId);
+  if (!member) throw new Error("a member that was added or changed is there");
+  return { userId, workspaceId, ...member };
+}
+
+const fullOfMembers = (there: PresentWorkspace, membersMax: number): Rejection | undefined => {
+  const used = placesTaken(there);
+  return used < membersMax ? undefined : quotaExceeded("maxMembersPerWorkspace", membersMax, used);
+};
+const noMember = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such member.");
+const ownerRequired = (): Rejection => reject("forbidden", "OWNER_REQUIRED", "Only an owner gives or takes ownership.");
+const ownRole = (): Rejection => reject("forbidden", "OWN_ROLE", "Nobody gives themselves a higher role.");
+const lastOwner = (): Rejection => reject("conflict", "LAST_OWNER", "A workspace keeps at least one owner.");
