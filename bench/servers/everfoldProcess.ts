@@ -38,6 +38,8 @@ const unhindered = {
   RATE_LIMIT_MAX: "0",
   RATE_LIMIT_AUTH_MAX: "0",
   BCRYPT_COST: "4",
+  // More workspaces than an organization has for nothing.
+  DEFAULT_PLAN: "enterprise",
   JWT_ACCESS_EXPIRY: "2h",
 };
 

@@ -102,13 +102,15 @@ describe("encryption", () => {
 describe.concurrent("credentials over HTTP", { timeout: 180_000 }, () => {
   const stack = new AsyncDisposableStack();
   const masterKey = randomBytes(32);
+  /** More workspaces than anybody has for nothing. */
+  const plan = { DEFAULT_PLAN: "enterprise" };
   let on: Installation;
   let everfold: Awaited<ReturnType<Installation["everfold"]>>;
   let api: Client;
   let ada: SignedIn;
   beforeAll(async () => {
     on = await installation(stack);
-    everfold = await on.everfold({ LOG_LEVEL: "trace", ENCRYPTION_MASTER_KEY: masterKey.toString("base64") });
+    everfold = await on.everfold({ LOG_LEVEL: "trace", ENCRYPTION_MASTER_KEY: masterKey.toString("base64"), ...plan });
     api = client(everfold.url);
     ada = await signedIn(api);
   });

@@ -5,6 +5,8 @@ import { type Client, client, expectStatus, type SignedIn, signedIn } from "../s
 import { type Installation, installation } from "../support/everfold.ts";
 import { chainOf, type Ledger, ledgerOf, movements, newLedger, upTo, whenRecharged } from "./ledger.ts";
 
+/** More workspaces than anybody has for nothing. */
+const plan = { DEFAULT_PLAN: "enterprise" };
 const stack = new AsyncDisposableStack();
 let on: Installation;
 /** Two processes' worth on one event store and one database. */
@@ -13,7 +15,7 @@ let api: Client;
 let ada: SignedIn;
 beforeAll(async () => {
   on = await installation(stack);
-  apis = [client((await on.everfold()).url), client((await on.everfold()).url)];
+  apis = [client((await on.everfold(plan)).url), client((await on.everfold(plan)).url)];
   api = apis[0];
   ada = await signedIn(api);
 });
