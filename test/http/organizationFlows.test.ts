@@ -2,7 +2,11 @@ import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { promisify } from "node:util";
 import { decodeJwt } from "jose";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Handler } from "../../src/commands/handler.ts";
+import { organization } from "../../src/domain/tenancy/organization.ts";
+import { workspace } from "../../src/domain/tenancy/workspace.ts";
 import {
   type Answer,
   type Client,
@@ -21,11 +25,12 @@ let on: Installation;
 let apis: readonly [Client, Client];
 let ada: SignedIn;
 let lines: readonly string[];
+let handler: Handler;
 beforeAll(async () => {
   on = await installation(stack);
   const [first, second] = [await on.everfold(), await on.everfold()];
   apis = [client(first.url), client(second.url)];
-  lines = first.lines;
+  ({ lines, handler } = first);
   ada = await signedIn(apis[0]);
 });
 afterAll(() => stack.disposeAsync());
@@ -135,6 +140,55 @@ describe("an organization", () => {
   });
 });
 
+describe("a deleted workspace", () => {
+  const keysOf = async (workspaceId: string) => {
+    const reading = new pg.Client({ connectionString: on.database.url });
+    await reading.connect();
+    const { rows } = await reading
+      .query("select wrapped_key from vault.subject_keys where scope_id = $1", [workspaceId])
+      .finally(() => reading.end());
+    return rows.map(({ wrapped_key }) => wrapped_key);
+  };
+
+  test("WS-11: takes its credentials' keys and its members with it, and gives back slug and place", async () => {
+    const acme = await founded(ada);
+    const grace = await signedIn(apis[0], { colleagueOf: acme });
+    const name = `Growth ${randomUUID()}`;
+    const create = () => apis[0].post("/workspaces", { name }, by(acme));
+    const { id, slug } = expectStatus(201, await create());
+    const path = `/workspaces/${id}`;
+    expectStatus(201, await apis[0].post(`${path}/members`, { email: grace.email, role: "member" }, by(acme)));
+    const credential = { providerName: "openai", key: "sk-0123456789" };
+    expectStatus(201, await apis[0].post(`${path}/credentials`, credential, by(acme)));
+    expect(await keysOf(id)).toEqual([expect.any(Buffer)]);
+    expectStatus(200, await apis[0].delete(path, by(acme)));
+    await vi.waitFor(async () => {
+      expect(await keysOf(id)).toEqual([null]);
+      const { state: gone } = await handler.stateOf(workspace, id);
+      expect(gone.status === "DELETED" && gone.members.size).toBe(0);
+      const { state: tenant } = await handler.stateOf(organization, acme.organizationId);
+      expect(tenant.status === "ACTIVE" && tenant.workspaces.size).toBe(0);
+    }, within);
+    expect(expectStatus(201, await create()).slug).toBe(slug);
+  });
+});
+
+describe("a workspace's status", () => {
+  test("WS-14: archived, it is looked at and not changed, until it is active again", async () => {
+    const path = `/workspaces/${await newWorkspace(apis[0], ada, 10)}`;
+    const debit = () => apis[0].post(`${path}/billing/debits`, { amount: 1, description: "Enrich" }, by(ada));
+    const become = (status: string) => apis[0].put(`${path}/status`, { status }, by(ada));
+    expectStatus(200, await become("ARCHIVED"));
+    expect(outcomeOf(await debit())).toEqual([403, "WORKSPACE_ARCHIVED"]);
+    expect(expectStatus(200, await apis[0].get(`${path}/billing`, by(ada))).creditBalance).toBe(10);
+    expectStatus(200, await become("INACTIVE"));
+    expect(outcomeOf(await apis[0].get(`${path}/billing`, by(ada)))).toEqual([403, "WORKSPACE_INACTIVE"]);
+    expect(expectStatus(200, await apis[0].get(path, by(ada))).status).toBe("INACTIVE");
+    expectStatus(200, await become("ACTIVE"));
+    expectStatus(201, await debit());
+  });
+});
+
 describe("the active organization", () => {
   test("AUTH-26 R-10 WS-03: a token is good for one organization, and switching gives one for another", async () => {
     const acme = await founded(ada);
@@ -188,6 +242,19 @@ describe("the active organization", () => {
       expect(members.map(({ userId }: { userId: string }) => userId)).toEqual([ada.id]);
     }, within);
   });
+});
+
+test("RBAC-09 RBAC-14: a role that was changed through one process acts in another one as well", async () => {
+  const acme = await founded(ada);
+  const grace = await signedIn(apis[0], { colleagueOf: acme });
+  const create = () => apis[1].post("/workspaces", { name: "Growth" }, by(grace));
+  expect(outcomeOf(await create())).toEqual([403, "FORBIDDEN"]);
+  expectStatus(200, await setRole(acme, grace, "member"));
+  await vi.waitFor(async () => {
+    expectStatus(201, await create());
+  }, within);
+  expectStatus(200, await setRole(acme, grace, "viewer"));
+  await vi.waitFor(async () => expect(outcomeOf(await create())).toEqual([403, "FORBIDDEN"]), within);
 });
 
 describe("at once", () => {
