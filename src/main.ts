@@ -15,7 +15,7 @@ import { registration } from "./commands/registration.ts";
 import { sessionStanding } from "./commands/sessions.ts";
 import { login, logout, logoutEverywhere, refresh } from "./commands/signIn.ts";
 import { workspaceCreation } from "./commands/workspaceCreation.ts";
-import { memberAddition } from "./commands/workspaceMembership.ts";
+import { memberAddition, memberRemoval, memberRoleChange } from "./commands/workspaceMembership.ts";
 import { type Config, ConfigError, environment, readConfig } from "./config.ts";
 import { creditLedger } from "./domain/credits/creditLedger.ts";
 import { checkpointsOf } from "./eventstore/checkpoints.ts";
@@ -200,6 +200,8 @@ const features =
     workspaceRoutes(app, {
       createWorkspace: workspaceCreation({ handler, blindIndex }),
       addMember: memberAddition({ handler, blindIndex }),
+      changeMemberRole: memberRoleChange({ handler }),
+      removeMember: memberRemoval({ handler }),
     });
     credentialRoutes(app);
     const { check } = accessControl(handler);

@@ -22,6 +22,8 @@ export const MembershipView = z.object({
   acceptedAt: z.iso.datetime().nullable(),
 });
 
+/** RBAC-07: a system admin gives and takes ownership as an owner does. Looked up before, and nobody's to say. */
+const ByPlatform = { byPlatform: z.boolean().optional() };
 /** WS-10: how many members a workspace may have is its organization's quota, and looked up before. */
 const MembersMax = { membersMax: z.int().nonnegative() };
 
@@ -30,18 +32,19 @@ export const AddMember = command(workspace, {
   permission: "member:write",
   input: InWorkspace.extend({
     ...MembersMax,
+    ...ByPlatform,
     userId: z.uuid(),
     role: WorkspaceRole,
     emailClaimId: z.uuid().optional(),
   }),
   output: MembershipView,
   stream: inWorkspace,
-  decide: ({ workspaceId, membersMax, ...added }, current, { now, actor }) =>
+  decide: ({ workspaceId, membersMax, byPlatform, ...added }, current, { now, actor }) =>
     whileThere(current, (there) => {
       const { userId, role, emailClaimId } = added;
       if (there.members.has(userId))
         return reject("conflict", "MEMBER_EXISTS", "This user is a member of the workspace.", { userId });
-      if (role === "owner" && !isOwner(there, actor)) return ownerRequired();
+      if (role === "owner" && !isOwner(there, actor) && !byPlatform) return ownerRequired();
       const isInvited = emailClaimId !== undefined && there.invited.has(emailClaimId);
       const full = isInvited ? undefined : fullOfMembers(there, membersMax);
       if (full) return full;
@@ -58,6 +61,7 @@ export const InviteMember = command(workspace, {
   permission: "member:write",
   input: InWorkspace.extend({
     ...MembersMax,
+    ...ByPlatform,
     invitationId: z.uuid(),
     emailClaimId: z.uuid(),
     email: Email,
@@ -65,11 +69,11 @@ export const InviteMember = command(workspace, {
   }),
   output: MembershipView,
   stream: inWorkspace,
-  decide: ({ workspaceId, membersMax, ...invitation }, current, { now, actor }) =>
+  decide: ({ workspaceId, membersMax, byPlatform, ...invitation }, current, { now, actor }) =>
     whileThere(current, (there) => {
       if (there.invited.has(invitation.emailClaimId))
         return reject("conflict", "MEMBER_EXISTS", "This address is invited to the workspace.");
-      if (invitation.role === "owner" && !isOwner(there, actor)) return ownerRequired();
+      if (invitation.role === "owner" && !isOwner(there, actor) && !byPlatform) return ownerRequired();
       const { organizationId } = there;
       return (
         fullOfMembers(there, membersMax) ?? [
@@ -89,14 +93,14 @@ export const InviteMember = command(workspace, {
 export const RemoveMember = command(workspace, {
   name: "RemoveMember",
   permission: "member:write",
-  input: InWorkspace.extend({ userId: z.uuid() }),
+  input: InWorkspace.extend({ userId: z.uuid(), ...ByPlatform }),
   output: z.null(),
   stream: inWorkspace,
-  decide: ({ workspaceId, userId }, current, { actor }) =>
+  decide: ({ workspaceId, userId, byPlatform }, current, { actor }) =>
     whileThere(current, (there) => {
       const member = there.members.get(userId);
       if (!member) return noMember();
-      if (member.role === "owner" && !isOwner(there, actor)) return ownerRequired();
+      if (member.role === "owner" && !isOwner(there, actor) && !byPlatform) return ownerRequired();
       if (isLastOwner(there, userId)) return lastOwner();
       return [{ type: "MemberRemoved", data: { workspaceId, organizationId: there.organizationId, userId } }];
     }),
@@ -107,15 +111,16 @@ export const RemoveMember = command(workspace, {
 export const ChangeMemberRole = command(workspace, {
   name: "ChangeMemberRole",
   permission: "member:write",
-  input: InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole }),
+  input: InWorkspace.extend({ userId: z.uuid(), role: WorkspaceRole, ...ByPlatform }),
   output: MembershipView,
   stream: inWorkspace,
-  decide: ({ workspaceId, userId, role }, current, { actor }) =>
+  decide: ({ workspaceId, userId, role, byPlatform }, current, { actor }) =>
     whileThere(current, (there) => {
       const member = there.members.get(userId);
       if (!member) return noMember();
       if (member.role === role) return [];
-      if ((member.role === "owner" || role === "owner") && !isOwner(there, actor)) return ownerRequired();
+      const isOwnership = member.role === "owner" || role === "owner";
+      if (isOwnership && !isOwner(there, actor) && !byPlatform) return ownerRequired();
       if (userId === actor.id && reaches(role, member.role)) return ownRole();
       if (isLastOwner(there, userId)) return lastOwner();
       const { organizationId } = there;

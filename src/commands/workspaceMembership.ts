@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { user } from "../domain/accounts/user.ts";
 import { isPresent, organization } from "../domain/tenancy/organization.ts";
 import { WorkspaceRole } from "../domain/tenancy/roles.ts";
 import { isThere, type Workspace, workspace } from "../domain/tenancy/workspace.ts";
@@ -6,11 +7,11 @@ import { derivedId } from "../kernel/ids.ts";
 import { isRejection } from "../kernel/rejection.ts";
 import { Email, registeredUser } from "./accounts.ts";
 import type { BlindIndex } from "./claims.ts";
-import { unconditional } from "./commandContext.ts";
+import { type CommandContext, unconditional } from "./commandContext.ts";
 import type { Handler } from "./handler.ts";
 import { operation } from "./operation.ts";
 import { AddOrganizationMember } from "./organizationMembers.ts";
-import { AddMember, InviteMember } from "./workspaceMembers.ts";
+import { AddMember, ChangeMemberRole, InviteMember, RemoveMember } from "./workspaceMembers.ts";
 
 /**
  * WS-05: an address with an account becomes a member at once, another is invited. A member from outside becomes a
@@ -28,26 +29,61 @@ export const memberAddition = ({ handler, blindIndex }: { handler: Handler; blin
         registeredUser(handler, emailClaimId),
         handler.stateOf(workspace, workspaceId),
       ]);
-      const membersMax = await membersMaxOf(handler, there.state);
+      const prepared = {
+        membersMax: await membersMaxOf(handler, there.state),
+        byPlatform: await isSystemAdmin(handler, context),
+      };
       if (!userId) {
         // A command of its own: sent again once the address has registered, the same request adds the member.
         const commandId = derivedId(context.commandId, "invitation");
         const invited = { workspaceId, invitationId: derivedId(commandId, emailClaimId), emailClaimId, email, role };
         const inviting = { ...context, commandId, preparedFrom: invited };
-        return handler.handle(InviteMember, { ...invited, membersMax }, inviting);
+        return handler.handle(InviteMember, { ...invited, ...prepared }, inviting);
       }
       const added = { workspaceId, userId, role, emailClaimId };
       const { expectedRevision } = context;
       const isExpected = expectedRevision === undefined || expectedRevision === there.revision;
-      const foreseen = AddMember.decide({ ...added, membersMax }, there.state, context);
+      const foreseen = AddMember.decide({ ...added, ...prepared }, there.state, context);
       if (isThere(there.state) && isExpected && !isRejection(foreseen)) {
         const joining = { organizationId: there.state.organizationId, userId, role: "viewer" } as const;
         const joined = await handler.handle(AddOrganizationMember, joining, unconditional(context));
         if (isRejection(joined) && joined.code !== "MEMBER_EXISTS") return joined;
       }
-      return handler.handle(AddMember, { ...added, membersMax }, { ...context, preparedFrom: added });
+      return handler.handle(AddMember, { ...added, ...prepared }, { ...context, preparedFrom: added });
     },
   });
+
+/** WS-07. */
+export const memberRoleChange = ({ handler }: { handler: Handler }) =>
+  operation({
+    name: ChangeMemberRole.name,
+    permission: ChangeMemberRole.permission,
+    input: z.object({ workspaceId: z.uuid(), userId: z.uuid(), role: WorkspaceRole }),
+    output: ChangeMemberRole.output,
+    execute: async (input, context) => {
+      const byPlatform = await isSystemAdmin(handler, context);
+      return handler.handle(ChangeMemberRole, { ...input, byPlatform }, { ...context, preparedFrom: input });
+    },
+  });
+
+/** WS-06. */
+export const memberRemoval = ({ handler }: { handler: Handler }) =>
+  operation({
+    name: RemoveMember.name,
+    permission: RemoveMember.permission,
+    input: z.object({ workspaceId: z.uuid(), userId: z.uuid() }),
+    output: RemoveMember.output,
+    execute: async (input, context) => {
+      const byPlatform = await isSystemAdmin(handler, context);
+      return handler.handle(RemoveMember, { ...input, byPlatform }, { ...context, preparedFrom: input });
+    },
+  });
+
+const isSystemAdmin = async ({ stateOf }: Handler, { actor }: CommandContext): Promise<boolean> => {
+  if (actor.kind !== "user" || actor.id === null) return false;
+  const { state } = await stateOf(user, actor.id);
+  return state.status === "registered" && state.platformRole === "system_admin";
+};
 
 /** WS-10: the quota of the organization as it is now; a workspace that is not there has none to ask for. */
 const membersMaxOf = async ({ stateOf }: Handler, there: Workspace): Promise<number> => {

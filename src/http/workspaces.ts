@@ -1,6 +1,6 @@
 import type { workspaceCreation } from "../commands/workspaceCreation.ts";
-import { ChangeMemberRole, MembershipView, RemoveMember } from "../commands/workspaceMembers.ts";
-import type { memberAddition } from "../commands/workspaceMembership.ts";
+import { MembershipView } from "../commands/workspaceMembers.ts";
+import type { memberAddition, memberRemoval, memberRoleChange } from "../commands/workspaceMembership.ts";
 import {
   ChangeWorkspaceSettings,
   DeleteWorkspace,
@@ -16,6 +16,8 @@ import { exampleIds, exampleTime } from "./examples.ts";
 type WorkspaceOperations = {
   createWorkspace: ReturnType<typeof workspaceCreation>;
   addMember: ReturnType<typeof memberAddition>;
+  changeMemberRole: ReturnType<typeof memberRoleChange>;
+  removeMember: ReturnType<typeof memberRemoval>;
 };
 
 const inWorkspace = { workspaceId: exampleIds.workspace };
@@ -33,8 +35,8 @@ const growth = {
 const settings = { description: "New markets", timeZone: "Europe/Berlin", language: "de" };
 const member = { ...ofMember, role: "member", invitedAt: exampleTime, acceptedAt: exampleTime } as const;
 
-export const workspaceRoutes = (app: App, { createWorkspace, addMember }: WorkspaceOperations): void => {
-  app.command("POST", "/workspaces", createWorkspace, {
+export const workspaceRoutes = (app: App, operations: WorkspaceOperations): void => {
+  app.command("POST", "/workspaces", operations.createWorkspace, {
     status: 201,
     example: { body: { name: growth.name }, data: growth },
   });
@@ -84,14 +86,16 @@ export const workspaceRoutes = (app: App, { createWorkspace, addMember }: Worksp
     example: { params: inWorkspace, data: member },
     load: (read, { params, query }) => membersOf(read, params.workspaceId, query),
   });
-  app.command("POST", "/workspaces/:workspaceId/members", addMember, {
+  app.command("POST", "/workspaces/:workspaceId/members", operations.addMember, {
     status: 201,
     example: { params: inWorkspace, body: { email: "grace@example.com", role: "member" }, data: member },
   });
-  app.command("PUT", "/workspaces/:workspaceId/members/:userId/role", ChangeMemberRole, {
+  app.command("PUT", "/workspaces/:workspaceId/members/:userId/role", operations.changeMemberRole, {
+    hasRevision: true,
     example: { params: ofMember, body: { role: "admin" }, data: { ...member, role: "admin" } },
   });
-  app.command("DELETE", "/workspaces/:workspaceId/members/:userId", RemoveMember, {
+  app.command("DELETE", "/workspaces/:workspaceId/members/:userId", operations.removeMember, {
+    hasRevision: true,
     example: { params: ofMember, data: null },
   });
 };

@@ -193,6 +193,21 @@ describe("changing a member's role", () => {
       .then(roleChanged("ada", "viewer")));
 });
 
+test("RBAC-07: a system admin gives and takes ownership without owning anything", () => {
+  const byPlatform = true;
+  const three = given(workspace, created, added("bob", "admin"), added("eve", "owner"));
+  three
+    .when(ChangeMemberRole, { ...withRole("bob", "owner"), byPlatform }, as("root"))
+    .then(roleChanged("bob", "owner"));
+  three.when(RemoveMember, { ...member("eve"), byPlatform }, as("root")).then(removed("eve"));
+  given(workspace, created)
+    .when(AddMember, { ...joining("eve", "owner"), byPlatform }, { ...as("root"), now: joinedAt })
+    .then(added("eve", "owner"));
+  given(workspace, created)
+    .when(RemoveMember, { ...member("ada"), byPlatform }, as("root"))
+    .thenRefused("conflict", "LAST_OWNER");
+});
+
 describe("RBAC-08: nobody raises themselves", () => {
   test("an organization's admin who is a viewer of the workspace stays one there", () =>
     given(workspace, created, added("zoe", "viewer"))

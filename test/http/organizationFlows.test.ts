@@ -271,16 +271,23 @@ describe("at once", () => {
     }
   });
 
-  test("QUO-02: of many who take the last place of a user or of a workspace, one gets it", async () => {
+  test("QUO-02 WS-10: of many who take the last place of a user or of a workspace, one gets it", async () => {
     const acme = await founded(ada);
     await systemAdmin("grant", ada.email);
-    const quotas = { maxUsers: 3, maxWorkspaces: 2 };
+    const quotas = { maxUsers: 3, maxWorkspaces: 2, maxMembersPerWorkspace: 1 };
     await vi.waitFor(async () => {
       expectStatus(200, await apis[0].put(pathOf(acme, "/quotas"), quotas, by(acme)));
     }, within);
     await systemAdmin("revoke", ada.email);
     await signedIn(apis[0], { colleagueOf: acme });
-    await newWorkspace(apis[0], acme);
+    const workspace = await newWorkspace(apis[0], acme);
+    const full = { quota: "maxMembersPerWorkspace", limit: 1, used: 1 };
+    const invited = await apis[0].post(
+      `/workspaces/${workspace}/members`,
+      { email: `${randomUUID()}@example.com`, role: "viewer" },
+      by(acme),
+    );
+    expect([...outcomeOf(invited), invited.body.error.details]).toEqual([409, "QUOTA_EXCEEDED", full]);
     const newcomers = await Promise.all(Array.from({ length: 6 }, () => signedIn(apis[0])));
     const joining = newcomers.map(({ email }, index) =>
       apis[index % 2 ? 1 : 0].post(pathOf(acme, "/members"), { email, role: "viewer" }, by(acme)),
@@ -321,6 +328,10 @@ describe("a system admin", () => {
       expectStatus(200, await read());
     }, within);
     expectStatus(200, await apis[0].put(pathOf(acme, "/plan"), { plan: "pro" }, by(root)));
+    const grace = await signedIn(apis[0], { colleagueOf: acme });
+    const owner = { email: grace.email, role: "owner" };
+    expectStatus(201, await apis[0].post(`/workspaces/${workspace}/members`, owner, by(root)));
+    expectStatus(200, await apis[0].delete(`/workspaces/${workspace}/members/${ada.id}`, by(root)));
     await systemAdmin("revoke", root.email);
     await vi.waitFor(async () => expect((await read()).status).toBe(404), within);
   });
