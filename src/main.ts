@@ -150,7 +150,7 @@ const serve = async (
       },
       writes: ownWrites(ownersRemembered),
       projected,
-      readAsTenant: (tenant, work) => readAsTenant(pool, tenant, work),
+      readAsTenant: (work) => readAsTenant(pool, work),
       now,
     },
     keys: { jwks: () => tokens.jwks(), ledgerKeys: async () => ({ keys: [...(await sealKeys.publicKeys())] }) },

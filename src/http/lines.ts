@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import type { z } from "zod";
+import { tenantContext } from "../platform/tenantContext.ts";
 
 /** Lines are sent in pieces of about this size: a write a line would cost more than the line. */
 const CHUNK_LENGTH = 16_384;
@@ -10,7 +11,7 @@ const CHUNK_LENGTH = 16_384;
  * closed when the reader goes.
  */
 export const ndjson = async <A>(items: AsyncIterable<A>, line: z.ZodType<A>): Promise<Readable> => {
-  const iterator = items[Symbol.asyncIterator]();
+  const iterator = tenantContext.kept(items)[Symbol.asyncIterator]();
   const body = Readable.from(chunks(await iterator.next(), iterator, line));
   body.once("close", () => void iterator.return?.());
   return body;

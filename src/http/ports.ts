@@ -1,7 +1,7 @@
 import type { Handler } from "../commands/handler.ts";
 import type { Rejection } from "../kernel/rejection.ts";
 import type { AccessClaims, TokenFault } from "../platform/accessTokens.ts";
-import type { Tenant, Transaction } from "../platform/postgres.ts";
+import type { Transaction } from "../platform/postgres.ts";
 import type { OwnWrites, Projected } from "../projections/positions.ts";
 
 /** Who sent the request, as proved by the access token. */
@@ -31,7 +31,8 @@ export type Ports = {
   /** ES-06: what this process wrote, and how far the read models are. */
   writes: OwnWrites;
   projected: Pick<Projected, "waitFor">;
-  readAsTenant: <T>(tenant: Tenant, work: (transaction: Transaction) => Promise<T>) => Promise<T>;
+  /** As the tenant of the context it is called in; errors where there is none. */
+  readAsTenant: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
   /** ISO 8601. */
   now: () => string;
 };

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { Tenant, Transaction } from "../platform/postgres.ts";
+import type { Transaction } from "../platform/postgres.ts";
 import type { Page, Paged } from "../projections/page.ts";
 import { Empty, Success, success } from "./envelope.ts";
 import { resourceNotFound, sendFailure, validated } from "./errors.ts";
@@ -23,7 +23,7 @@ export const bindQuery = <A>(ports: Ports, path: string, read: Described<A>, loa
   const shape = { status: 200, answer: Success(read.output, Empty), example: success(read.example.data) };
   return bindRead(path, read, shape, async (request, reply, asked) => {
     if (!(await isFresh(ports, read, request, reply))) return reply;
-    const found = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, asked));
+    const found = await ports.readAsTenant((transaction) => load(transaction, asked));
     if (found === null) return sendFailure(request, reply, resourceNotFound);
     if (found.revision !== undefined) reply.header("etag", `"${found.revision}"`);
     return success(found);
@@ -44,7 +44,7 @@ export const bindList = <A>(
     if (!(await isFresh(ports, read, request, reply))) return reply;
     const given = Object(asked.query);
     const part = { ...asked, query: { ...given, ...partOf(given) } };
-    const found = await ports.readAsTenant(tenantOf(request), (transaction) => load(transaction, part));
+    const found = await ports.readAsTenant((transaction) => load(transaction, part));
     return success(found.rows, metaOf(given, query, found));
   });
 };
@@ -99,12 +99,6 @@ const admitted = ({ auth, access, routeOptions }: FastifyRequest): { caller: Cal
   return { caller: auth, access };
 };
 
-const tenantOf = ({ auth, access, told }: FastifyRequest): Tenant => ({
-  organizationId: access?.organizationId ?? auth?.organizationId,
-  workspaceId: told.workspaceId,
-  userId: auth?.userId,
-});
-
 /** ES-06: whoever wrote sees it. Otherwise the request is answered here, with 202 and the position to wait for. */
 const isFresh = async (
   ports: Ports,
@@ -117,7 +111,7 @@ const isFresh = async (
   const position = own > told ? own : told;
   if (await ports.projected.waitFor(position, FRESH_TIMEOUT_MS, from)) return true;
   // A database that is away is behind as well, and has to be told apart: an empty transaction fails then.
-  await ports.readAsTenant(tenantOf(request), async () => undefined);
+  await ports.readAsTenant(async () => undefined);
   await reply
     .code(202)
     .header("retry-after", RETRY_BEHIND_S)

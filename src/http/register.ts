@@ -1,6 +1,7 @@
 import "@fastify/compress";
 import type { FastifyInstance, FastifyReply, FastifyRequest, preValidationAsyncHookHandler } from "fastify";
 import { isRejection } from "../kernel/rejection.ts";
+import { type TenantContext, tenantContext } from "../platform/tenantContext.ts";
 import { authenticate } from "./auth.ts";
 import { refused, validated } from "./errors.ts";
 import { describeRoute } from "./openapi.ts";
@@ -37,10 +38,19 @@ export const register = (server: FastifyInstance, ports: Ports, binding: Binding
     preValidation: admission(ports, route, isPublic),
     handler: (request, reply) => {
       enter("handler", request);
-      return handle(request, reply);
+      // What anybody may see belongs to nobody: there, a read of a tenant's rows is a bug that shows.
+      return isPublic ? handle(request, reply) : tenantContext.run(tenantOf(request), () => handle(request, reply));
     },
   });
 };
+
+/** TEN-02: by the token and what the access check found, whatever path and body say. */
+const tenantOf = ({ id: requestId, auth, access, told }: FastifyRequest): TenantContext => ({
+  organizationId: access?.organizationId ?? auth?.organizationId,
+  workspaceId: told.workspaceId,
+  userId: auth?.userId,
+  requestId,
+});
 
 /** In this order: who asks, in which workspace, and whether they may. */
 const admission = (ports: Ports, { params, permission }: Route, isPublic: boolean): preValidationAsyncHookHandler => {

@@ -1,17 +1,12 @@
 import pg from "pg";
 import { type Sql, textOf } from "./sql.ts";
+import { tenantContext } from "./tenantContext.ts";
 import { Unavailable } from "./unavailable.ts";
 
 export type Role = "everfold_api" | "everfold_projector" | "everfold_owner";
 export type Pool = pg.Pool;
 /** A connection inside a transaction. */
 export type Transaction = pg.PoolClient;
-/** Whose rows a transaction may see. What is not given is nobody's. */
-export type Tenant = {
-  readonly organizationId?: string | undefined;
-  readonly workspaceId?: string | undefined;
-  readonly userId?: string | undefined;
-};
 
 /**
  * Postgres cannot be reached, went away while it was asked, or has no time or room for what it was asked just now. What
@@ -99,20 +94,22 @@ export const transaction = <T>(pool: Pool, work: (transaction: Transaction) => P
   within(pool, "begin", work);
 
 /**
- * The one way to the rows of a tenant: a read-only transaction that row-level security lets see what belongs to the
- * organization, the workspace and the user given. The three travel with BEGIN in one message, and end with it.
+ * TEN-02: the one way to the rows of a tenant: a read-only transaction that row-level security lets see what belongs to
+ * the organization, the workspace and the user of the context it is called in. The three travel with BEGIN in one
+ * message, and end with it. Errors: `NoTenantContext`.
  */
-export const readAsTenant = async <T>(
-  pool: Pool,
-  { organizationId, workspaceId, userId }: Tenant,
-  work: (transaction: Transaction) => Promise<T>,
-): Promise<T> => {
+export const readAsTenant = async <T>(pool: Pool, work: (transaction: Transaction) => Promise<T>): Promise<T> => {
+  const { organizationId, workspaceId, userId } = tenantContext.current();
   const context = { org: organizationId, workspace: workspaceId, user: userId };
   const settings = Object.entries(context).map(
     ([name, id]) => `set local app."${name}" = '${id === undefined ? "" : checkedUuid(id)}'`,
   );
   return within(pool, [beginReading, ...settings].join("; "), work);
 };
+
+/** The same with nobody's rows in it, unless the pool's role sees everybody's. */
+export const readSnapshot = <T>(pool: Pool, work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+  within(pool, beginReading, work);
 
 /** All statements see one state: a page and the total beside it belong together. */
 const beginReading = "begin isolation level repeatable read read only";

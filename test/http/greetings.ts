@@ -141,7 +141,7 @@ export const greetingPorts = (): Ports => ({
   },
   writes: ownWrites(100),
   projected: { waitFor: async (wanted) => wanted <= position },
-  readAsTenant: (_, work) => work(undefined as never),
+  readAsTenant: (work) => work(undefined as never),
   now: () => "2026-11-20T12:00:00.000Z",
 });
 

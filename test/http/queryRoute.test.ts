@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { tenantContext } from "../../src/platform/tenantContext.ts";
 import { Unavailable } from "../../src/platform/unavailable.ts";
 import {
   ada,
@@ -110,21 +111,23 @@ describe("a read over HTTP", () => {
     await away.server.close();
   });
 
-  it("reads as the tenant the access was granted for", async () => {
+  it("TEN-02: reads as the tenant the access was granted for", async () => {
     const tenants: unknown[] = [];
     const watching = await serveGreetings(
       {},
       {
         ports: {
-          readAsTenant: (tenant, work) => {
-            tenants.push(tenant);
+          readAsTenant: (work) => {
+            tenants.push(tenantContext.current());
             return work(undefined as never);
           },
         },
       },
     );
-    await dataOf(await fetch(`${watching.url}${greetings}`, { headers: { authorization: "Bearer ada" } }));
-    expect(tenants).toEqual([{ organizationId: ada.organizationId, workspaceId, userId: ada.userId }]);
+    const requestId = randomUUID();
+    const headers = { authorization: "Bearer ada", "x-request-id": requestId };
+    await dataOf(await fetch(`${watching.url}${greetings}`, { headers }));
+    expect(tenants).toEqual([{ organizationId: ada.organizationId, workspaceId, userId: ada.userId, requestId }]);
     await watching.server.close();
   });
 

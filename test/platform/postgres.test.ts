@@ -7,11 +7,11 @@ import {
   type Pool,
   query,
   type Role,
-  readAsTenant,
   transaction,
 } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
+import { readAs } from "../support/tenant.ts";
 
 let database: TestDatabase;
 let api: Pool;
@@ -100,7 +100,7 @@ test("a statement given up at its timeout means: try again later, and its connec
   onTestFinished(() => pool.end());
   const process = sql`select pg_backend_pid() as id`;
   const before = await query(pool, process);
-  const late = readAsTenant(pool, {}, (tx) => query(tx, sql`select pg_sleep(60)`));
+  const late = readAs(pool, {}, (tx) => query(tx, sql`select pg_sleep(60)`));
   await expect(late).rejects.toSatisfy((error) => error instanceof DatabaseUnavailable && error.code === "57014");
   expect(await query(pool, process)).toEqual(before);
 });
@@ -120,7 +120,7 @@ const failing = sql`
 
 test("the statements of one read see one state of the tables, whatever is committed between them", async () => {
   const count = sql`select count(*) as rows from runtime.checkpoints`;
-  const [before, after] = await readAsTenant(api, {}, async (tx) => {
+  const [before, after] = await readAs(api, {}, async (tx) => {
     const first = await query(tx, count);
     await query(projector, sql`insert into runtime.checkpoints values (${randomUUID()}, 1, 1)`);
     return [first, await query(tx, count)];
@@ -185,23 +185,23 @@ test("a transaction whose failed statement was swallowed does not pass for commi
 });
 
 test("a tenant's transaction cannot write", async () => {
-  const writing = readAsTenant(projector, {}, (tx) => query(tx, sql`delete from read_model.users`));
+  const writing = readAs(projector, {}, (tx) => query(tx, sql`delete from read_model.users`));
   await expect(writing).rejects.toMatchObject({ code: "25006" });
 });
 
 test.each(["'; drop table x; --", "", "1", `${randomUUID()}'`])("%j is no tenant's id", async (userId) => {
-  await expect(readAsTenant(api, { userId }, (tx) => query(tx, context))).rejects.toThrow("must be a UUID");
+  await expect(readAs(api, { userId }, (tx) => query(tx, context))).rejects.toThrow("must be a UUID");
 });
 
 test("FND-04: a connection given back carries no tenant, also after an error", async () => {
   const pool = open("everfold_api", { max: 1 });
   onTestFinished(() => pool.end());
   const tenant = { organizationId: randomUUID(), workspaceId: randomUUID(), userId: randomUUID() };
-  const inside = await readAsTenant(pool, tenant, (tx) => query(tx, context));
+  const inside = await readAs(pool, tenant, (tx) => query(tx, context));
   expect(inside).toEqual([{ org: tenant.organizationId, workspace: tenant.workspaceId, user: tenant.userId }]);
   const nobody = [{ org: "", workspace: "", user: "" }];
   expect(await query(pool, context)).toEqual(nobody);
-  await readAsTenant(pool, tenant, (tx) => query(tx, sql`select 1 / 0`)).catch(() => undefined);
+  await readAs(pool, tenant, (tx) => query(tx, sql`select 1 / 0`)).catch(() => undefined);
   expect(await query(pool, context)).toEqual(nobody);
   expect(pool.totalCount).toBe(1);
 });
@@ -216,7 +216,7 @@ test("TEN-06: 200 interleaved transactions of 20 tenants over 5 connections see 
   for (const { organizationId, workspaceId } of tenants) await openBilling(workspaceId, organizationId);
   const order = Array.from({ length: 10 }, () => tenants).flat();
   const billing = sql`select workspace_id from read_model.billing`;
-  const seen = await Promise.all(order.map((tenant) => readAsTenant(api, tenant, (tx) => query(tx, billing))));
+  const seen = await Promise.all(order.map((tenant) => readAs(api, tenant, (tx) => query(tx, billing))));
   expect(seen).toEqual(order.map(({ workspaceId }) => [{ workspace_id: workspaceId }]));
 });
 
@@ -225,7 +225,7 @@ test("TEN-05: statements smuggled in under one tenant give no row of another", a
   const organizationId = randomUUID();
   await openBilling(mine, organizationId);
   await openBilling(foreign, randomUUID());
-  const rows = await readAsTenant(api, { organizationId, workspaceId: mine }, (tx) =>
+  const rows = await readAs(api, { organizationId, workspaceId: mine }, (tx) =>
     query(tx, sql`select workspace_id from read_model.billing where workspace_id = ${mine} or true`),
   );
   expect(rows).toEqual([{ workspace_id: mine }]);

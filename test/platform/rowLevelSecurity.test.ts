@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LedgerEvent } from "../../src/domain/credits/unfolding.ts";
-import { openPool, type Pool, query, type Role, readAsTenant, type Tenant } from "../../src/platform/postgres.ts";
+import { openPool, type Pool, query, type Role } from "../../src/platform/postgres.ts";
 import { identifier, type Sql, sql } from "../../src/platform/sql.ts";
+import type { TenantContext } from "../../src/platform/tenantContext.ts";
 import { billing } from "../../src/projections/billing.ts";
 import { changesOf } from "../../src/projections/projection.ts";
 import { foldChanges } from "../../src/projections/rowChanges.ts";
 import { statementsOf } from "../../src/projections/rowStatements.ts";
 import { recorded } from "../spec.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
+import { readAs } from "../support/tenant.ts";
 
 let database: TestDatabase;
 let api: Pool;
@@ -195,8 +197,8 @@ describe("what a tenant sees", () => {
     );
   });
 
-  const seenBy = (tenant: Tenant, table: string): Promise<string[]> =>
-    readAsTenant(api, tenant, async (tx) => {
+  const seenBy = (tenant: TenantContext, table: string): Promise<string[]> =>
+    readAs(api, tenant, async (tx) => {
       const columns = await query<{ id: string }>(
         tx,
         table.endsWith("memberships")

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { openPool, type Pool, query, readAsTenant, type Transaction } from "../../src/platform/postgres.ts";
+import { openPool, type Pool, query, type Transaction } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { billing } from "../../src/projections/billing.ts";
 import { credentialsOf } from "../../src/projections/credentials.ts";
@@ -12,6 +12,7 @@ import { statementsOf } from "../../src/projections/rowStatements.ts";
 import { membersOf, workspacesOf } from "../../src/projections/workspaces.ts";
 import { recorded } from "../spec.ts";
 import { testDatabase } from "../support/database.ts";
+import { readAs } from "../support/tenant.ts";
 
 const stack = new AsyncDisposableStack();
 afterAll(() => stack.disposeAsync());
@@ -60,7 +61,7 @@ beforeAll(async () => {
 
 /** What a list gives, and how many statements it took. */
 const listed = (list: (read: Transaction, page: Page) => Promise<Paged<unknown>>, offset: number) =>
-  readAsTenant(pool, { organizationId, workspaceId, userId }, async (read) => {
+  readAs(pool, { organizationId, workspaceId, userId }, async (read) => {
     const sent = vi.spyOn(read, "query");
     const { rows: found, total } = await list(read, { limit: 100, offset });
     const statements = sent.mock.calls.length;

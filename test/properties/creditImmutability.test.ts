@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openPool, type Pool, readAsTenant } from "../../src/platform/postgres.ts";
+import { openPool, type Pool } from "../../src/platform/postgres.ts";
 import { type Client, client, type SignedIn, signedIn } from "../support/client.ts";
 import { type Installation, installation } from "../support/everfold.ts";
+import { readAs } from "../support/tenant.ts";
 import { type Ledger, movements, newLedger, upTo, whenRecharged } from "./ledger.ts";
 
 const stack = new AsyncDisposableStack();
@@ -67,7 +68,7 @@ test("P25: no transaction ever changes, their count never decreases, and the API
     fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 4 }), tampering, async (asked, statement) => {
       for (const one of asked) await perform(ledger, one, seen[0]?.id ?? randomUUID());
       const tenant = { organizationId: ada.organizationId, workspaceId: ledger.workspace, userId: ada.id };
-      const tampered = readAsTenant(pool, tenant, (connection) => connection.query(statement));
+      const tampered = readAs(pool, tenant, (connection) => connection.query(statement));
       await expect(tampered).rejects.toMatchObject({ code: expect.stringMatching(/^(42501|25006)$/) });
       await expect(pool.query(statement)).rejects.toMatchObject({ code: "42501" });
 

@@ -1,6 +1,6 @@
 import { creditLedger } from "../../domain/credits/creditLedger.ts";
 import { type EventStore, EventStoreUnavailable } from "../../eventstore/store.ts";
-import { type Pool, readAsTenant } from "../../platform/postgres.ts";
+import { type Pool, readSnapshot } from "../../platform/postgres.ts";
 import { projectedLedgers } from "./ledgerTables.ts";
 
 /** Connections that break so often, with nothing coming in between, are taken for an event store that is not there. */
@@ -8,7 +8,7 @@ const disconnectsMax = 5;
 
 /** Every ledger in the event store or in the read models. Errors: `EventStoreUnavailable`. */
 export const allLedgers = async (store: Pick<EventStore, "follow">, rows: Pool): Promise<string[]> => {
-  const ids = new Set(await readAsTenant(rows, {}, projectedLedgers));
+  const ids = new Set(await readSnapshot(rows, projectedLedgers));
   const prefix = `${creditLedger.category}-`;
   const giveUp = new AbortController();
   let disconnects = 0;

@@ -1,5 +1,5 @@
 import type { StoredEvent } from "../../eventstore/store.ts";
-import { type Pool, readAsTenant, type Transaction } from "../../platform/postgres.ts";
+import { type Pool, readSnapshot, type Transaction } from "../../platform/postgres.ts";
 import { newMemory, recomputation } from "../recomputation.ts";
 import { type AuditedTable, inNoEvent, missing, type Row, unlike, unlikeRows } from "./differences.ts";
 import { alertRow, balanceRow, type Step, transactionRow } from "./eventRows.ts";
@@ -24,7 +24,7 @@ type Replayed = { events: number; differences: string[] };
  * it in the read models, as of the event these have come to. No function of a projection has a part in it.
  */
 export const replayLedger = ({ workspaceId, events, seals, rows }: Ledger): Promise<Replayed> =>
-  readAsTenant(rows, {}, async (read) => {
+  readSnapshot(rows, async (read) => {
     using memory = newMemory();
     const { index } = memory;
     const compared = await comparison(read, workspaceId);

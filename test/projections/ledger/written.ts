@@ -1,5 +1,5 @@
 import type { Recorded } from "../../../src/kernel/decider.ts";
-import { openPool, query, readAsTenant, type Transaction, transaction } from "../../../src/platform/postgres.ts";
+import { openPool, query, type Transaction, transaction } from "../../../src/platform/postgres.ts";
 import { identifier, sql } from "../../../src/platform/sql.ts";
 import { billing } from "../../../src/projections/billing.ts";
 import { changesOf } from "../../../src/projections/projection.ts";
@@ -7,6 +7,7 @@ import { foldChanges } from "../../../src/projections/rowChanges.ts";
 import { statementsOf } from "../../../src/projections/rowStatements.ts";
 import { organizationId, workspaceId } from "../../domain/ledgerStory.ts";
 import { testDatabase } from "../../support/database.ts";
+import { readAs } from "../../support/tenant.ts";
 
 /** A database in which one ledger's events can be written as the runner writes them, and read as its tenant reads. */
 export const writtenLedgers = async (stack: AsyncDisposableStack) => {
@@ -32,7 +33,7 @@ export const writtenLedgers = async (stack: AsyncDisposableStack) => {
         }
       }),
     read: <T>(work: (read: Transaction) => Promise<T>): Promise<T> =>
-      readAsTenant(api, { organizationId, workspaceId }, work),
+      readAs(api, { organizationId, workspaceId }, work),
     /** Rows as text, in order, so that two lists are equal exactly when the tables are. */
     rows: async () => {
       const tables = await Promise.all(
