@@ -107,8 +107,12 @@ const metadataOf = ({ now, actor, organizationId }: Facts): Metadata => ({
 /** A change of one row, its table called by name. */
 type Change<C = RowChange> = C extends RowChange ? Omit<C, "table"> & { table: string } : never;
 
+/** What an event changes that was stored as it reads, in a stream of this name. */
+export const changesInClear = (projection: Projection, event: Recorded, stream = ""): readonly RowChange[] =>
+  changesOf(projection, event, { stream, data: event.data, metadata: event.metadata });
+
 const projected = (projection: Projection, history: readonly Recorded[]) => {
-  const changes = history.flatMap((event) => changesOf(projection, event));
+  const changes = history.flatMap((event) => changesInClear(projection, event));
   return {
     thenChanges: (...expected: readonly Change[]) =>
       expect(changes.map((change) => ({ ...change, table: change.table.name }))).toEqual(expected),

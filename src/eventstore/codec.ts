@@ -26,11 +26,14 @@ export type Codec = {
     events: readonly StoredEvent[],
     options?: { withOrigin: boolean },
   ): Promise<Recorded<EventOf<D>>[]>;
+  /** Where each of these came from, who have their addresses and user agents as events' metadata stores them. */
+  origins(stored: readonly StoredOrigin[]): Promise<Origin[]>;
 };
 
 type Keys = ReadonlyMap<string, Uint8Array | undefined>;
 type Data = Readonly<Record<string, unknown>>;
 type Origin = Pick<Metadata, "ip" | "userAgent">;
+export type StoredOrigin = Origin & Pick<Metadata, "actor">;
 
 const originsMax = 10_000;
 const originTtlMs = 60_000;
@@ -68,6 +71,11 @@ export const eventCodec = (vault: Pick<KeyVault, "keysToRead" | "keysToWrite">):
         // The schema of this very type has just been applied: the compiler cannot follow the type by its name.
         return recorded as unknown as Recorded<EventOf<D>>;
       });
+    },
+
+    async origins(stored) {
+      const keys = await keysFor(stored.flatMap(actorOf), vault.keysToRead);
+      return stored.map((each) => decryptedOrigin(each, keys));
     },
   };
 };
@@ -165,13 +173,16 @@ const decryptedData = (event: StoredEvent, marks: ReadonlyMap<string, PersonalMa
   return clear;
 };
 
-/** Where somebody was is data about that person; where nobody known was is not kept at all. */
-const actorOf = ({ actor, ip, userAgent }: Metadata): Subject[] =>
-  actor.kind === "user" && actor.id !== null && (ip !== null || userAgent !== null)
-    ? [{ id: actor.id, kind: "user", scope: null }]
+/**
+ * Where somebody was is data about that person; where nobody known was is not kept at all. Who was refused has proved
+ * nothing: they have the id of the account that they tried, or that of the log they are noted in.
+ */
+const actorOf = ({ actor, ip, userAgent }: StoredOrigin): Subject[] =>
+  (actor.kind === "user" || actor.kind === "anonymous") && actor.id !== null && (ip !== null || userAgent !== null)
+    ? [{ id: actor.id, kind: actor.kind === "user" ? "user" : "visitor", scope: null }]
     : [];
 
-const originKey = ({ actor, ip, userAgent }: Metadata): string => JSON.stringify([actor.id, ip, userAgent]);
+const originKey = ({ actor, ip, userAgent }: StoredOrigin): string => JSON.stringify([actor.id, ip, userAgent]);
 
 const encryptedOrigin = (metadata: Metadata, keys: Keys, origins: LRUCache<string, Origin>): Origin => {
   const [actor] = actorOf(metadata);
@@ -189,7 +200,7 @@ const encryptedOrigin = (metadata: Metadata, keys: Keys, origins: LRUCache<strin
   return origin;
 };
 
-const decryptedOrigin = (metadata: Metadata, keys: Keys): Origin => {
+const decryptedOrigin = (metadata: StoredOrigin, keys: Keys): Origin => {
   const [actor] = actorOf(metadata);
   const key = actor && keys.get(actor.id);
   if (!key) return noOrigin;

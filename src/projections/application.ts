@@ -116,7 +116,7 @@ const parkedEvent = ({ checkpoint }: Follower, event: StoredEvent, error: string
 const changesBy = ({ projection }: Follower, decoded: Decoded): readonly RowChange[] =>
   blamingEvents(() => {
     if ("failure" in decoded) throw decoded.failure;
-    return changesOf(projection, decoded.recorded);
+    return changesOf(projection, decoded.recorded, decoded.event);
   });
 
 const write = async (connection: Transaction, changes: readonly RowChange[], { schema }: Place): Promise<void> => {

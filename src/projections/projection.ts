@@ -1,3 +1,4 @@
+import type { StoredEvent } from "../eventstore/store.ts";
 import type { EventOf, EventSource, Metadata } from "../kernel/decider.ts";
 
 /** The column types read models use, with what a value of each looks like in a row change. */
@@ -92,8 +93,11 @@ export const remove = <C extends Columns, K extends keyof C & string>(
   key: KeyOf<C, K>,
 ): RowChange => ({ kind: "remove", table, key });
 
+/** What personal data looks like in the store: read models keep it like that, or not at all. */
+type Stored = Pick<StoredEvent, "stream" | "data" | "metadata">;
 /** Where an event stands, beside its data. */
-export type Occurrence = { id: string; revision: bigint; position: bigint; metadata: Metadata };
+export type Occurrence = Recording & { stored: Stored };
+type Recording = { id: string; revision: bigint; position: bigint; metadata: Metadata };
 
 type EventsOf<A extends EventSource> = A extends EventSource<infer D> ? EventOf<D> : never;
 type Change = RowChange | readonly RowChange[];
@@ -135,11 +139,12 @@ export const projection = <const A extends readonly EventSource[]>(
 /** What one event changes in the rows of a projection that follows its stream. */
 export const changesOf = (
   { name, when }: Projection,
-  { type, data, ...occurrence }: Occurrence & { type: string; data: unknown },
+  { type, data, ...recording }: Recording & { type: string; data: unknown },
+  stored: Stored,
 ): readonly RowChange[] => {
   const change = when[type];
   if (!change) throw new Error(`the projection ${name} does not know the event ${type}`);
   // The codec has checked the data against the schema of this type, for which `projection` has typed the function.
-  const changes = change(data as never, occurrence);
+  const changes = change(data as never, { ...recording, stored });
   return "kind" in changes ? [changes] : changes;
 };

@@ -5,10 +5,9 @@ import { openPool, type Pool, query, type Role } from "../../src/platform/postgr
 import { identifier, type Sql, sql } from "../../src/platform/sql.ts";
 import type { TenantContext } from "../../src/platform/tenantContext.ts";
 import { billing } from "../../src/projections/billing.ts";
-import { changesOf } from "../../src/projections/projection.ts";
 import { foldChanges } from "../../src/projections/rowChanges.ts";
 import { statementsOf } from "../../src/projections/rowStatements.ts";
-import { recorded } from "../spec.ts";
+import { changesInClear, recorded } from "../spec.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 import { readAs } from "../support/tenant.ts";
 
@@ -177,7 +176,7 @@ const changesOfLedger = (workspaceId: string, organizationId: string): Sql[] => 
     { type: "RechargeRequested", data: { ...inLedger, ...recharge } },
     { type: "LowBalanceReached", data: { ...inLedger, threshold: 5, available: 0 } },
   ];
-  const changes = events.flatMap((event, revision) => changesOf(billing, recorded(event, revision)));
+  const changes = events.flatMap((event, revision) => changesInClear(billing, recorded(event, revision)));
   return statementsOf(foldChanges(changes), "read_model");
 };
 

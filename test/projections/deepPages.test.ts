@@ -6,11 +6,10 @@ import { billing } from "../../src/projections/billing.ts";
 import { credentialsOf } from "../../src/projections/credentials.ts";
 import { transactionsOf } from "../../src/projections/ledger/transactionsOf.ts";
 import type { Page, Paged } from "../../src/projections/page.ts";
-import { changesOf } from "../../src/projections/projection.ts";
 import { foldChanges } from "../../src/projections/rowChanges.ts";
 import { statementsOf } from "../../src/projections/rowStatements.ts";
 import { membersOf, workspacesOf } from "../../src/projections/workspaces.ts";
-import { recorded } from "../spec.ts";
+import { changesInClear, recorded } from "../spec.ts";
 import { testDatabase } from "../support/database.ts";
 import { readAs } from "../support/tenant.ts";
 
@@ -36,7 +35,7 @@ const rows = [
     values (${organizationId}, ${workspaceId}, ${userId}, 'owner', now(), now())`,
   sql`insert into read_model.api_credentials
     values (${id}, ${organizationId}, ${workspaceId}, 'p', 'n', '****', ${userId}, now(), now(), null, null)`,
-  ...statementsOf(foldChanges(ledger.flatMap((event) => changesOf(billing, event))), "read_model"),
+  ...statementsOf(foldChanges(ledger.flatMap((event) => changesInClear(billing, event))), "read_model"),
 ];
 
 let pool: Pool;

@@ -4,11 +4,10 @@ import { creditLedger } from "../../../src/domain/credits/creditLedger.ts";
 import { noStream } from "../../../src/eventstore/store.ts";
 import { billing } from "../../../src/projections/billing.ts";
 import { followProjected, type Projected } from "../../../src/projections/positions.ts";
-import { changesOf } from "../../../src/projections/projection.ts";
 import { rebuild } from "../../../src/projections/rebuild.ts";
 import { runProjections } from "../../../src/projections/runner.ts";
 import { workspaceId } from "../../domain/ledgerStory.ts";
-import { rowsAfter } from "../../spec.ts";
+import { changesInClear, rowsAfter } from "../../spec.ts";
 import { codec, log } from "../jars.ts";
 import { type ReadSide, startReadSide } from "../readSide.ts";
 import { endless, type Story, storyOf } from "./stories.ts";
@@ -62,7 +61,7 @@ test("ES-05: however late the ledger's read models are made, and while it goes o
   await rebuild({ store, pool, codec, projections, log }, billing, how);
   expect(await allRows()).toEqual(live);
 
-  const changes = history.flatMap((event) => changesOf(billing, event));
+  const changes = history.flatMap((event) => changesInClear(billing, event));
   for (const { name } of billing.tables)
     expect([name, live[name]?.length]).toEqual([
       name,

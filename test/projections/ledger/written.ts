@@ -2,10 +2,10 @@ import type { Recorded } from "../../../src/kernel/decider.ts";
 import { openPool, query, type Transaction, transaction } from "../../../src/platform/postgres.ts";
 import { identifier, sql } from "../../../src/platform/sql.ts";
 import { billing } from "../../../src/projections/billing.ts";
-import { changesOf } from "../../../src/projections/projection.ts";
 import { foldChanges } from "../../../src/projections/rowChanges.ts";
 import { statementsOf } from "../../../src/projections/rowStatements.ts";
 import { organizationId, workspaceId } from "../../domain/ledgerStory.ts";
+import { changesInClear } from "../../spec.ts";
 import { testDatabase } from "../../support/database.ts";
 import { readAs } from "../../support/tenant.ts";
 
@@ -28,7 +28,7 @@ export const writtenLedgers = async (stack: AsyncDisposableStack) => {
         for (const { name } of billing.tables)
           await query(connection, sql`delete from ${identifier("read_model", name)}`);
         for (let from = 0; from < history.length; from += batchSize) {
-          const changes = history.slice(from, from + batchSize).flatMap((event) => changesOf(billing, event));
+          const changes = history.slice(from, from + batchSize).flatMap((event) => changesInClear(billing, event));
           for (const statement of statementsOf(foldChanges(changes), "read_model")) await query(connection, statement);
         }
       }),
