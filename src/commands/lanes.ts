@@ -37,11 +37,14 @@ type Options = {
   warn: Warn;
 };
 
+/** Whether it was used since its turn to go came last: then it is passed over once. */
+type Kept = { readonly lane: Lane; isUsed: boolean };
+
 const restartMs = 500;
 
 /** All lanes of this process, the least recently used idle ones let go. */
 export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits, warn }: Options): Lanes => {
-  const lanes = new Map<string, Lane>();
+  const lanes = new Map<string, Kept>();
   const total: HeldTotal = { commands: 0 };
   const following = followStore({ store, categories, warn, lanes });
   const stopping = new AbortController();
@@ -61,19 +64,24 @@ export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits
   /** A lane at work, or about to be, stays: a second one of the same stream would only be in its way. */
   const evict = (asked?: string) => {
     if (!isCrowded()) return;
-    for (const [stream, lane] of lanes) {
+    for (const [stream, kept] of lanes) {
       if (!isCrowded()) return;
-      if (stream === asked || !lane.isIdle()) continue;
+      if (stream === asked || !kept.lane.isIdle()) continue;
       lanes.delete(stream);
-      lane.release();
+      if (kept.isUsed) lanes.set(stream, { ...kept, isUsed: false });
+      else kept.lane.release();
     }
   };
 
   const of: Lanes["of"] = (on, id) => {
     const stream = `${on.category}-${id}`;
-    const lane = lanes.get(stream) ?? open(on, id, stream);
-    lanes.delete(stream);
-    lanes.set(stream, lane);
+    const known = lanes.get(stream);
+    if (known) {
+      known.isUsed = true;
+      return known.lane;
+    }
+    const lane = open(on, id, stream);
+    lanes.set(stream, { lane, isUsed: false });
     evict(stream);
     return lane;
   };
@@ -94,7 +102,7 @@ export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits
     },
     start() {
       following.start();
-      hearing ??= rightOfWay?.hear((word) => lanes.get(word.stream)?.heard(word), stopping.signal);
+      hearing ??= rightOfWay?.hear((word) => lanes.get(word.stream)?.lane.heard(word), stopping.signal);
     },
     async stop() {
       stopping.abort();
@@ -103,7 +111,7 @@ export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits
   };
 };
 
-type Followed = Pick<Options, "store" | "categories" | "warn"> & { lanes: ReadonlyMap<string, Lane> };
+type Followed = Pick<Options, "store" | "categories" | "warn"> & { lanes: ReadonlyMap<string, Kept> };
 
 /** Tells lanes of what other processes write, as it happens while `isLive`. */
 const followStore = ({ store, categories, warn, lanes }: Followed) => {
@@ -121,10 +129,10 @@ const followStore = ({ store, categories, warn, lanes }: Followed) => {
 
   /** What lanes hold may be older than where the subscription begins: they read again before they go on. */
   const follow = async (after: bigint): Promise<void> => {
-    for (const lane of lanes.values()) lane.doubt();
+    for (const { lane } of lanes.values()) lane.doubt();
     for await (const item of store.follow({ after, categories, signal, onDisconnect: endLive })) {
       if (item.kind === "caughtUp") isLive = true;
-      if (item.kind === "event") lanes.get(item.event.stream)?.reached(item.event.revision);
+      if (item.kind === "event") lanes.get(item.event.stream)?.lane.reached(item.event.revision);
     }
   };
 

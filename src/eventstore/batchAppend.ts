@@ -32,7 +32,6 @@ export const openBatchAppend = (
 ): BatchAppend => {
   const { say, end, answers } = session.converse("BatchAppend");
   const waiting = waitingFor(timeoutMs);
-  const nextId = correlationIds();
   let isOpen = true;
 
   const retire = () => {
@@ -56,8 +55,7 @@ export const openBatchAppend = (
       new Promise((resolve, reject) => {
         if (!isOpen) return reject(new AppendAnswerLost("the connection had ended"));
         const deadlineMs = Date.now() + timeoutMs;
-        const correlationId = nextId();
-        waiting.add(correlationId, { resolve, reject, deadlineMs });
+        const correlationId = waiting.add({ resolve, reject, deadlineMs });
         say(encodeAppend({ correlationId, stream, expected, deadlineMs, events }));
       }),
     retire,
@@ -68,31 +66,36 @@ export const openBatchAppend = (
   };
 };
 
-/** Nobody but this call compares them: that the first differs from all others is enough. */
-const correlationIds = (): (() => string) => {
-  const [first, digits] = [randomUUID().slice(0, 24), 12];
-  let count = 0;
-  return () => {
-    count += 1;
-    return first + count.toString(16).padStart(digits, "0");
-  };
-};
-
-/** The appends that have no answer yet, in the order of their deadlines. */
+/**
+ * The appends that have no answer yet, in the order they were sent, which is that of their deadlines. Their correlation
+ * ids are counted: nobody but this call compares them, so that the first part differs from all others' is enough.
+ *
+ * Not a Map: V8 ties each table that a Map has outgrown to the next one, so that after a full collection everything
+ * that ever waited stays until the one after that, and each young collection takes ten times as long.
+ */
 const waitingFor = (timeoutMs: number) => {
-  const waiting = new Map<string, Waiting>();
+  const [idStart, countDigits] = [randomUUID().slice(0, 24), 12];
+  const waiting: (Waiting | undefined)[] = [];
+  /** How many were sent before the first that waits. */
+  let gone = 0;
   /** One timer for all: nearly every append is answered long before. */
   let sweeping: NodeJS.Timeout | undefined;
 
-  const lose = (id: string, reason: string, cause?: unknown) => {
-    waiting.get(id)?.reject(new AppendAnswerLost(reason, { cause }));
-    waiting.delete(id);
+  const take = (index: number): Waiting | undefined => {
+    const append = waiting[index];
+    if (append) waiting[index] = undefined;
+    while (waiting.length > 0 && waiting[0] === undefined) {
+      waiting.shift();
+      gone += 1;
+    }
+    return append;
   };
+  const loseFirst = (reason: string, cause?: unknown) => take(0)?.reject(new AppendAnswerLost(reason, { cause }));
   const sweep = () => {
     sweeping = undefined;
-    for (const [id, { deadlineMs }] of waiting) {
-      if (deadlineMs > Date.now()) return sweepIn(deadlineMs - Date.now());
-      lose(id, `no answer within ${timeoutMs} ms`);
+    for (let [first] = waiting; first; [first] = waiting) {
+      if (first.deadlineMs > Date.now()) return sweepIn(first.deadlineMs - Date.now());
+      loseFirst(`no answer within ${timeoutMs} ms`);
     }
   };
   const sweepIn = (ms: number) => {
@@ -100,21 +103,22 @@ const waitingFor = (timeoutMs: number) => {
   };
 
   return {
-    add(id: string, append: Waiting): void {
-      waiting.set(id, append);
+    /** @returns its correlation id */
+    add(append: Waiting): string {
+      const count = gone + waiting.push(append) - 1;
       if (sweeping === undefined) sweepIn(timeoutMs);
+      return idStart + count.toString(16).padStart(countDigits, "0");
     },
     /** An answer may come after its append was given up. */
     settle(message: Buffer): void {
       const { correlationId, outcome } = decodeAppendAnswer(message);
-      const append = waiting.get(correlationId);
-      waiting.delete(correlationId);
+      const append = take(Number.parseInt(correlationId.slice(idStart.length), 16) - gone);
       if (outcome instanceof Error) append?.reject(outcome);
       else append?.resolve(outcome);
     },
     loseAll(reason: string, cause: unknown): void {
       clearTimeout(sweeping);
-      for (const id of waiting.keys()) lose(id, reason, cause);
+      while (waiting.length > 0) loseFirst(reason, cause);
     },
   };
 };
