@@ -2,6 +2,8 @@ import { ledgerExport } from "./audit/export.ts";
 import { type Backends, poolAs, startBackends } from "./backends.ts";
 import { blindIndexUnder } from "./blindIndex.ts";
 import { accessControl, type Permission, permissions } from "./commands/access.ts";
+import { apiKeyAuthentication, callerBehind } from "./commands/apiKeyAuthentication.ts";
+import { apiKeyCreation, apiKeyRolling, apiKeyScopesChange } from "./commands/apiKeyIssue.ts";
 import { bulkDebit } from "./commands/credits/bulk.ts";
 import { refund } from "./commands/credits/refunds.ts";
 import { sealLedger } from "./commands/credits/seals.ts";
@@ -25,6 +27,7 @@ import { refuseForeign } from "./eventstore/foreignCheckpoints.ts";
 import { type EventStore, EventStoreUnavailable } from "./eventstore/store.ts";
 import { type Followers, startFollowers } from "./followers.ts";
 import { accountRoutes } from "./http/accounts.ts";
+import { apiKeyRoutes } from "./http/apiKeys.ts";
 import { billingRoutes } from "./http/billing/routes.ts";
 import type { App } from "./http/binder.ts";
 import { credentialRoutes } from "./http/credentials.ts";
@@ -135,6 +138,11 @@ const serve = async (
   });
   const sealKeys = await installedSealKeys(pool, backends.masterKey);
   const { check } = accessControl(handler);
+  const apiKeys = apiKeyAuthentication({
+    handler,
+    warn: (error) => log.warn({ error }, "the use of an API key was not recorded"),
+  });
+  stack.defer(() => apiKeys.settled());
   const now = () => new Date().toISOString();
   const { dependencies, untilReady } = readiness({ pool, store, followers, projected });
   const server = await createServer({
@@ -144,6 +152,7 @@ const serve = async (
       handler,
       tokens,
       sessions: { standing: sessionStanding(handler) },
+      apiKeys,
       access: {
         permissions,
         check: (permission, caller, place) => check(permission as Permission, caller, place),
@@ -204,18 +213,19 @@ const features =
       removeMember: memberRemoval({ handler }),
     });
     credentialRoutes(app);
+    apiKeyRoutes(app, {
+      createApiKey: apiKeyCreation({ handler }),
+      rollApiKey: apiKeyRolling({ handler }),
+      changeApiKeyScopes: apiKeyScopesChange({ handler }),
+    });
     const { check } = accessControl(handler);
     billingRoutes(app, now, {
       bulkDebit: bulkDebit({ handler }),
       refund: refund({ handler }),
       transfer: transfer({
         handler,
-        mayReceive: async ({ actor: { id: userId }, organizationId }, workspaceId) =>
-          check(
-            "credits:transfer",
-            { userId: String(userId), organizationId: String(organizationId) },
-            { workspaceId },
-          ),
+        mayReceive: async ({ actor, organizationId }, workspaceId) =>
+          check("credits:transfer", await callerBehind(handler)(actor, organizationId), { workspaceId }),
       }),
       seal: sealLedger(sealingWith({ handler, store, keys: sealKeys })),
       // Reading writes nothing: who wants the newest events sealed asks for that first.

@@ -35,6 +35,9 @@ export const permissions = {
   "organization_member:write": { tier: "organization", role: "admin" },
   "organization_member:delete": { tier: "organization", role: "admin" },
   "usage:read": { tier: "organization", role: "admin" },
+  "api_key:read": { tier: "organization", role: "admin" },
+  "api_key:write": { tier: "organization", role: "admin" },
+  "api_key:delete": { tier: "organization", role: "admin" },
   "workspace:list": { tier: "organization", role: "viewer" },
   "workspace:create": { tier: "organization", role: "member" },
   "workspace:read": { tier: "workspace", role: "viewer", whileInactive: true, reads: true },
@@ -68,7 +71,10 @@ type Grounds = {
 type Access = Grounds & { organizationId: string | null; workspaceId: string | null };
 type Denial = Rejection & Grounds;
 
-type Caller = { userId: string; organizationId: string };
+/** All that a key may at most, whatever the person may who vouches for it. */
+export type Lent = { role: WorkspaceRole; scopes: readonly string[]; workspaceId: string | null };
+/** A person; or a key, and the person who vouches for it. */
+export type Caller = { userId: string; organizationId: string; key?: Lent | undefined };
 /** What the path names. */
 export type Place = { organizationId?: string | undefined; workspaceId?: string | undefined };
 
@@ -107,6 +113,8 @@ export const accessControl = ({ stateOf }: Pick<Handler, "stateOf">) => {
 
   const check = async (permission: Permission, caller: Caller, place: Place): Promise<Access | Denial> => {
     const required: Requirement = permissions[permission];
+    const beyond = caller.key && beyondLent(permission, caller.key, place);
+    if (beyond) return beyond;
     if (required.tier === "public" || required.tier === "account")
       return { ...grounds(required.tier, null, "signed_in"), organizationId: caller.organizationId, workspaceId: null };
     if (required.tier === "workspace" && place.workspaceId === undefined)
@@ -129,8 +137,10 @@ export const judge = (required: Requirement, standing: Standing): Access | Denia
   });
 
   if (inside && !there) return absent("absent");
-  if (isSystemAdmin && (there || isPresent(tenant))) return allow("platform", "system_admin", "system_admin");
-  const role = activeRole(tenant, caller.userId);
+  if (isSystemAdmin && !caller.key && (there || isPresent(tenant)))
+    return allow("platform", "system_admin", "system_admin");
+  // A key that a system admin vouches for stays in its organization, as one that does all there.
+  const role = isSystemAdmin ? "admin" : activeRole(tenant, caller.userId);
   if (organizationId !== caller.organizationId) return absent("other_organization");
   if (!role || !isPresent(tenant)) return absent("no_member");
   if (tenant.status === "INACTIVE" && !(required.tier === "organization" && required.whileInactive && role === "admin"))
@@ -143,7 +153,7 @@ export const judge = (required: Requirement, standing: Standing): Access | Denia
       ? allow("organization", role, "organization_role")
       : forbidden("organization", role, "role_too_low", required.role);
   if (!there) return absent("absent");
-  const own = there.members.get(caller.userId)?.role;
+  const own = isSystemAdmin ? "owner" : there.members.get(caller.userId)?.role;
   const isByOrganization = role === "admin" && (required.orOrganizationAdmin || reaches("admin", required.role));
   if (!isByOrganization && !(own && reaches(own, required.role)))
     return forbidden("workspace", own ?? null, own ? "role_too_low" : "no_membership", required.role);
@@ -153,6 +163,27 @@ export const judge = (required: Requirement, standing: Standing): Access | Denia
     return blocked("WORKSPACE_ARCHIVED", "This workspace is archived: nothing in it changes.", own ?? role);
   if (isByOrganization) return allow("organization", role, "organization_admin");
   return allow("workspace", own ?? null, "workspace_role");
+};
+
+/** KEY-02: asked before the place is looked at, so that a key learns nothing of what it has no scope for. */
+const beyondLent = (permission: Permission, { role, scopes, workspaceId }: Lent, place: Place): Denial | undefined => {
+  const required: Requirement = permissions[permission];
+  const { tier } = required;
+  if (tier !== "organization" && tier !== "workspace")
+    return denied(
+      "forbidden",
+      "PERSON_REQUIRED",
+      "This takes somebody who signs in.",
+      {},
+      grounds(tier, null, "a_key"),
+    );
+  if (!scopes.includes(permission)) {
+    const because = grounds(tier, role, "missing_scope");
+    return denied("forbidden", "MISSING_SCOPE", "The key has no scope for this.", { scope: permission }, because);
+  }
+  if (!reaches(role, required.role)) return forbidden(tier, role, "key_role_too_low", required.role);
+  const isElsewhere = workspaceId !== null && workspaceId !== place.workspaceId;
+  return isElsewhere ? absent("other_workspace") : undefined;
 };
 
 type Decided = [tier: Grounds["tier"], role: Grounds["role"], reason: string];

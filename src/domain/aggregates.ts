@@ -1,3 +1,4 @@
+import { apiKey } from "./accounts/apiKey.ts";
 import { emailClaim } from "./accounts/emailClaim.ts";
 import { session } from "./accounts/session.ts";
 import { user } from "./accounts/user.ts";
@@ -14,6 +15,7 @@ export const aggregates = [
   emailClaim,
   user,
   session,
+  apiKey,
   organization,
   nameClaim,
   slugClaim,

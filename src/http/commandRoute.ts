@@ -82,10 +82,10 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
         reply.header("x-event-position", String(position));
       };
       if (isRejection(outcome)) {
-        if (outcome.position !== undefined) remember(request.auth?.userId ?? null, outcome.position);
+        if (outcome.position !== undefined) remember(request.auth?.actor.id ?? null, outcome.position);
         return sendFailure(request, reply, failureOfRejection(outcome));
       }
-      remember(request.auth?.userId ?? author?.(outcome.answer) ?? null, outcome.position);
+      remember(request.auth?.actor.id ?? author?.(outcome.answer) ?? null, outcome.position);
       if ("decide" in source || hasRevision) reply.header("etag", `"${outcome.revision}"`);
       if (outcome.replayed) reply.header("idempotency-hit", "true");
       const position = String(outcome.position);
@@ -122,7 +122,7 @@ const contextOf = (
     requestId,
     causationId: requestId,
     now,
-    actor: auth ? { kind: "user", id: auth.userId } : { kind: "anonymous", id: null },
+    actor: auth?.actor ?? { kind: "anonymous", id: null },
     organizationId: access?.organizationId ?? auth?.organizationId ?? null,
     workspaceId: told.workspaceId ?? null,
     sessionId: auth?.sessionId ?? null,
@@ -137,4 +137,4 @@ const contextOf = (
 const commandIdIn = ({ auth, routeOptions }: FastifyRequest, key: string | undefined): string =>
   key === undefined
     ? randomUUID()
-    : commandIdOf(auth?.userId ?? `anonymous ${routeOptions.method} ${routeOptions.url}`, key);
+    : commandIdOf(auth?.actor.id ?? `anonymous ${routeOptions.method} ${routeOptions.url}`, key);

@@ -10,7 +10,7 @@ export const describeRoute = (route: Route, isPublic: boolean): FastifySchema =>
   operationId: route.name,
   summary: sentenceOf(route.name),
   tags: [route.area ?? areaOf(route.path)],
-  security: isPublic ? [] : [{ accessToken: [] }],
+  security: isPublic ? [] : [{ accessToken: [] }, { apiKey: [] }],
   ...(Object.keys(route.params.shape).length === 0 ? {} : { params: route.params }),
   ...(route.query && { querystring: route.query }),
   ...(route.headers && { headers: route.headers }),
@@ -52,7 +52,12 @@ export const documentRoutes = (server: FastifyInstance, routes: readonly Route[]
       // Wherever the document came from.
       servers: [{ url: "/" }],
       info: { title: "Everfold", description: "Accounts, workspaces and a provable credit ledger.", version: "1" },
-      components: { securitySchemes: { accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
+      components: {
+        securitySchemes: {
+          accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+          apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
+        },
+      },
     },
     transform: jsonSchemaTransform,
     transformObject: (document) => {

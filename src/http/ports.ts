@@ -1,11 +1,21 @@
+import type { Lent } from "../commands/access.ts";
+import type { ApiKeyCaller, ApiKeyFault } from "../commands/apiKeyAuthentication.ts";
 import type { Handler } from "../commands/handler.ts";
 import type { Rejection } from "../kernel/rejection.ts";
 import type { AccessClaims, TokenFault } from "../platform/accessTokens.ts";
 import type { Transaction } from "../platform/postgres.ts";
 import type { OwnWrites, Projected } from "../projections/positions.ts";
 
-/** Who sent the request, as proved by the access token. */
-export type Caller = { userId: string; sessionId: string; organizationId: string };
+/** Who sent the request, as proved by the access token or the API key. */
+export type Caller = {
+  actor: { kind: "user" | "api_key"; id: string };
+  /** The person; of a key, the one who vouches for it. */
+  userId: string;
+  /** A key has none. */
+  sessionId: string | null;
+  organizationId: string;
+  key?: Lent | undefined;
+};
 
 type Tier = "public" | "account" | "platform" | "organization" | "workspace";
 /** RBAC-05: every permission a route can ask for. */
@@ -24,6 +34,7 @@ export type Ports = {
   tokens: { verify(token: string): Promise<AccessClaims | TokenFault> };
   /** Anything but "active" is why the session may not act; it is logged and not told. */
   sessions: { standing(claims: AccessClaims): Promise<"active" | (string & {})> };
+  apiKeys: { callerOf(presented: string, now: string): Promise<ApiKeyCaller | ApiKeyFault> };
   access: {
     permissions: PermissionCatalogue;
     check(permission: string, caller: Caller, place: Place): Promise<Access | (Rejection & Grounds)>;

@@ -107,7 +107,7 @@ const isFresh = async (
   reply: FastifyReply,
 ): Promise<boolean> => {
   const { "x-event-position": told = -1n } = validated(QueryHeaders, request.headers);
-  const own = ports.writes.lastOf({ userId: request.auth?.userId, workspaceId: request.told.workspaceId });
+  const own = ports.writes.lastOf({ userId: request.auth?.actor.id, workspaceId: request.told.workspaceId });
   const position = own > told ? own : told;
   if (await ports.projected.waitFor(position, FRESH_TIMEOUT_MS, from)) return true;
   // A database that is away is behind as well, and has to be told apart: an empty transaction fails then.

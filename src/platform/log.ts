@@ -26,11 +26,11 @@ const secretNames: ReadonlySet<string> = new Set([
 const DEPTH_MAX = 4;
 const CENSORED = "[secret]";
 
-/** Tokens and URL passwords that slipped into a message of somebody else's error. */
+/** Tokens, keys and URL passwords that slipped into a message of somebody else's error. */
 const secretShapes =
-  /\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=\bBearer )[\w.~+/-]+=*|(?<=:\/\/[^\s:/@"]{0,100}:)[^\s/@"]+(?=@)/g;
+  /\bevf_\w+|\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=\bBearer )[\w.~+/-]+=*|(?<=:\/\/[^\s:/@"]{0,100}:)[^\s/@"]+(?=@)/g;
 /** What each of those shapes begins with, found at a fraction of the cost of looking for them. */
-const mayHoldSecret = /eyJ|Bearer |:\/\//;
+const mayHoldSecret = /evf_|eyJ|Bearer |:\/\//;
 
 /** JSON lines with an ISO time, the level's name, and no secrets (LOG-01, LOG-02). */
 export const createLog = (level: string, destination: LogDestination = standardOutput()): Log =>

@@ -1,3 +1,4 @@
+import { apiKeys } from "./apiKeys.ts";
 import { billing } from "./billing.ts";
 import { credentials } from "./credentials.ts";
 import { ledgerSeals } from "./ledgerSeals.ts";
@@ -13,6 +14,7 @@ export const projections: readonly Projection[] = [
   organizations,
   refreshTokens,
   workspaces,
+  apiKeys,
   credentials,
   billing,
   ledgerSeals,

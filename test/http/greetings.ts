@@ -122,6 +122,7 @@ export const greetingPorts = (): Ports => ({
         : { fault: token === "old" ? "expired" : "wrong_signature" },
   },
   sessions: { standing: async ({ roles: [token] }) => (token === "left" ? "ended" : "active") },
+  apiKeys: { callerOf: async () => ({ fault: "unknown_key" }) },
   access: {
     permissions: {
       public: { tier: "public" },

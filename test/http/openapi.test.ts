@@ -58,7 +58,10 @@ describe("the API's documentation", () => {
         name,
         body !== null,
       ]);
-      expect([name, operation?.security]).toEqual([name, permission === "public" ? [] : [{ accessToken: [] }]]);
+      expect([name, operation?.security]).toEqual([
+        name,
+        permission === "public" ? [] : [{ accessToken: [] }, { apiKey: [] }],
+      ]);
     }
     expect(document.components.schemas["Failure"]).toMatchObject({ type: "object" });
   });

@@ -80,7 +80,7 @@ const actAs = async (who: Person, { organizationId }: Pick<Scene, "organizationI
 };
 
 type Ids = "organizationId" | "workspaceId" | "otherWorkspaceId" | "userId" | "credentialId";
-type Scene = Readonly<Record<Ids | "transactionId" | "holdId" | "budgetId", string>>;
+type Scene = Readonly<Record<Ids | "apiKeyId" | "transactionId" | "holdId" | "budgetId", string>>;
 
 /** An organization with everybody in it, but for the stranger and the newcomer. */
 const organizationOf = async (): Promise<{ organizationId: string; founder: SignedIn }> => {
@@ -115,9 +115,12 @@ const sceneIn = async (): Promise<Scene> => {
   const { hold } = await made("billing/holds", { amount: 100, description: "Run" });
   const scope = { kind: "member", id: exampleIds.member };
   const { budget } = await made("billing/budgets", { scope, limit: 5_000, period: "month" });
+  const lent = { role: "member", scopes: ["credits:read"], workspaceId };
+  const key = await api.post(`/organizations/${organizationId}/api-keys`, { name: "Worker", ...lent }, founder);
+  const { id: apiKeyId } = expectStatus(201, key);
   expectStatus(200, await api.delete(`${path}/members/${cast.organizationAdmin.id}`, founder));
   const ids = { organizationId, workspaceId, otherWorkspaceId, userId: cast.target.id, credentialId };
-  return { ...ids, transactionId: transaction.id, holdId: hold.id, budgetId: budget.id };
+  return { ...ids, apiKeyId, transactionId: transaction.id, holdId: hold.id, budgetId: budget.id };
 };
 
 /** The route's example, sent where and about what there is. */

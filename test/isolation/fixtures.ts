@@ -32,6 +32,10 @@ export const fixtures: Readonly<Record<string, (making: Making) => Promise<strin
     const stored = { providerName: "openai", name: making.word, key: `sk-${making.word}` };
     return (await making.post(`${inWorkspace(making)}/credentials`, stored)).id;
   },
+  apiKeyId: async (making) => {
+    const lent = { name: making.word, role: "member", scopes: ["credits:read"] };
+    return (await making.post(`${inOrganization(making)}/api-keys`, lent)).id;
+  },
   transactionId: async (making) => {
     const billing = `${inWorkspace(making)}/billing`;
     await making.post(`${billing}/credits`, { amount: 1_000, description: making.word });

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { apiKey } from "../../src/domain/accounts/apiKey.ts";
 import { session } from "../../src/domain/accounts/session.ts";
 import { user } from "../../src/domain/accounts/user.ts";
 import { credential } from "../../src/domain/credentials/credential.ts";
 import { organization } from "../../src/domain/tenancy/organization.ts";
 import { workspace } from "../../src/domain/tenancy/workspace.ts";
+import { apiKeys } from "../../src/projections/apiKeys.ts";
 import { credentials } from "../../src/projections/credentials.ts";
 import { organizations } from "../../src/projections/organizations.ts";
 import { refreshTokens } from "../../src/projections/refreshTokens.ts";
@@ -359,4 +361,34 @@ describe("credentials", () => {
     given(credential, { type: "CredentialDeleted", data: ids })
       .projectedBy(credentials)
       .thenChanges(setCredential({ updated_at: now, deleted_at: now })));
+});
+
+describe("API keys", () => {
+  const ofKey = { apiKeyId: id("worker"), organizationId: acme };
+  const lent = { role: "member" as const, scopes: ["credits:debit"], vouchedBy: ada };
+  const createdAt = "2026-02-01T00:00:00.000Z";
+  const later = "2027-03-01T09:00:00.000Z";
+  const secretHash = "1".repeat(64);
+
+  test("KEY-01: the row has all of a key but its secret, however it was changed", () => {
+    const after = given(
+      apiKey,
+      {
+        type: "ApiKeyCreated",
+        data: { ...ofKey, ...lent, workspaceId: null, name: "Worker", expiresAt: null, secretHash, createdAt },
+      },
+      { type: "ApiKeyRolled", data: { ...ofKey, vouchedBy: bob, expiresAt: later, secretHash, formerUntil: later } },
+      { type: "ApiKeyScopesChanged", data: { ...ofKey, role: "viewer", scopes: ["workspace:read"], vouchedBy: ada } },
+      { type: "ApiKeyUsed", data: { ...ofKey, usedAt: later } },
+      { type: "ApiKeyRevoked", data: ofKey },
+    );
+    expect(after.projectedBy(apiKeys).rows("api_keys")).toEqual([
+      {
+        ...{ id: id("worker"), organization_id: acme, workspace_id: null, name: "Worker" },
+        ...{ role: "viewer", scopes: '["workspace:read"]', vouched_by: ada },
+        ...{ expires_at: later, former_secret_until: later },
+        ...{ created_at: createdAt, updated_at: now, last_used_at: later, revoked_at: now },
+      },
+    ]);
+  });
 });
