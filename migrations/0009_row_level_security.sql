@@ -32,7 +32,10 @@ create policy tenant on read_model.organization_memberships for select to everfo
 );
 
 create policy tenant on read_model.workspace_memberships for select to everfold_api using (
-  workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+  (
+    workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+    and organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
+  )
   or user_id = (select nullif(current_setting('app.user', true), '')::uuid)
 );
 
@@ -46,7 +49,6 @@ create policy tenant on read_model.organizations for select to everfold_api usin
 
 create policy tenant on read_model.workspaces for select to everfold_api using (
   organization_id = (select nullif(current_setting('app.org', true), '')::uuid)
-  or id = (select nullif(current_setting('app.workspace', true), '')::uuid)
   or id = any (array(
     select workspace_id from read_model.workspace_memberships
     where user_id = (select nullif(current_setting('app.user', true), '')::uuid)
@@ -61,7 +63,8 @@ create policy tenant on read_model.users for select to everfold_api using (
   )
   or exists (
     select from read_model.workspace_memberships
-    where workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid) and user_id = users.id
+    where workspace_id = (select nullif(current_setting('app.workspace', true), '')::uuid)
+      and organization_id = (select nullif(current_setting('app.org', true), '')::uuid) and user_id = users.id
   )
 );
 

@@ -3,13 +3,16 @@ import { EventStoreDBClient, FORWARDS } from "@eventstore/db-client";
 import { eventStoreDb } from "../../src/eventstore/esdb.ts";
 import type { Route } from "../../src/http/route.ts";
 import { type Client, client, expectStatus, type SignedIn, signedIn, switchedTo } from "../support/client.ts";
-import { installation } from "../support/everfold.ts";
+import { type Installation, installation } from "../support/everfold.ts";
 import { type Planted, plant } from "./fixtures.ts";
 import { pathWith } from "./places.ts";
 
 export type Sent = { status: number; headers: Headers; text: string };
 export type Stage = {
+  on: Installation;
   url: string;
+  /** What was logged so far. */
+  lines: readonly string[];
   api: Client;
   routes: readonly Route[];
   ours: Planted;
@@ -25,8 +28,9 @@ const word = () => `planted${randomUUID().replaceAll("-", "")}`;
 
 /** Two organizations with one of everything, and no reactions, which would write on their own account. */
 export const isolationStage = async (stack: AsyncDisposableStack): Promise<Stage> => {
-  const { everfold, eventStore } = await installation(stack);
-  const { url, routes } = await everfold({ ROLES: "api,projections", DEFAULT_PLAN: "enterprise" });
+  const on = await installation(stack);
+  const { everfold, eventStore } = on;
+  const { url, routes, lines } = await everfold({ ROLES: "api,projections", DEFAULT_PLAN: "enterprise" });
   const api = client(url);
   const [ours, theirs] = [await plant(api, word()), await plant(api, word())];
   const both = await signedIn(api);
@@ -36,7 +40,7 @@ export const isolationStage = async (stack: AsyncDisposableStack): Promise<Stage
   const events = EventStoreDBClient.connectionString(eventStore.url);
   stack.defer(() => events.dispose());
   return {
-    ...{ url, api, routes, ours, theirs, both: await switchedTo(api, both, ours.admin.organizationId) },
+    ...{ on, url, lines, api, routes, ours, theirs, both: await switchedTo(api, both, ours.admin.organizationId) },
     send: async (method, path, token, body, requestId = randomUUID()) => {
       const answer = await fetch(`${url}${path}`, {
         method,

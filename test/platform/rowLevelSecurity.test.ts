@@ -37,6 +37,7 @@ afterAll(async () => {
 
 const readModels = [
   "api_credentials",
+  "api_keys",
   "billing",
   "credit_alerts",
   "credit_balances",
@@ -238,10 +239,20 @@ describe("what a tenant sees", () => {
   });
 
   test("within a workspace one sees it and its members, also those from elsewhere", async () => {
-    const tenant = { workspaceId: blue.workspace };
+    const tenant = { organizationId: blue.organization, workspaceId: blue.workspace };
     expect(await seenBy(tenant, "workspaces")).toEqual([blue.workspace]);
     expect(await seenBy(tenant, "workspace_memberships")).toEqual(sorted(blue.user, guest));
     expect(await seenBy(tenant, "users")).toEqual(sorted(blue.user, guest));
+  });
+
+  test("TEN-11: a workspace is seen in its own organization's context alone, and so is who is in it", async () => {
+    for (const organizationId of [red.organization, undefined]) {
+      const tenant = { organizationId, workspaceId: blue.workspace };
+      const own = organizationId === undefined ? [] : [red.workspace];
+      expect(await seenBy(tenant, "workspaces")).toEqual(own);
+      expect(await seenBy(tenant, "workspace_memberships")).toEqual([]);
+      expect(await seenBy(tenant, "users")).toEqual(organizationId === undefined ? [] : [red.user]);
+    }
   });
 
   test.each([...ledgerReadModels, "api_credentials"])(
