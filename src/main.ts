@@ -4,12 +4,21 @@ import { blindIndexUnder } from "./blindIndex.ts";
 import { accessControl, type Permission, permissions } from "./commands/access.ts";
 import { apiKeyAuthentication, callerBehind } from "./commands/apiKeyAuthentication.ts";
 import { apiKeyCreation, apiKeyRolling, apiKeyScopesChange } from "./commands/apiKeyIssue.ts";
+import type { BlindIndex } from "./commands/claims.ts";
 import { bulkDebit } from "./commands/credits/bulk.ts";
 import { refund } from "./commands/credits/refunds.ts";
 import { sealLedger } from "./commands/credits/seals.ts";
 import { transfer } from "./commands/credits/transfers.ts";
 import { effectivePermissions } from "./commands/effectivePermissions.ts";
 import type { Handler } from "./commands/handler.ts";
+import { invitationAcceptance, invitationPreview, invitedRegistration } from "./commands/invitationAcceptance.ts";
+import {
+  invitationRenewal,
+  invitationRevocation,
+  workspaceInvitationRenewal,
+  workspaceInvitationRevocation,
+} from "./commands/invitationUpkeep.ts";
+import { organizationInvitation } from "./commands/inviting.ts";
 import { organizationCreation, organizationRenaming } from "./commands/organizationCreation.ts";
 import { organizationMemberAddition, organizationMemberRemoval } from "./commands/organizationMembership.ts";
 import { organizationSwitch } from "./commands/organizationSwitch.ts";
@@ -24,6 +33,7 @@ import { checkpointsOf } from "./eventstore/checkpoints.ts";
 import { type Codec, eventCodec } from "./eventstore/codec.ts";
 import { eventStoreDb } from "./eventstore/esdb.ts";
 import { refuseForeign } from "./eventstore/foreignCheckpoints.ts";
+import { opening } from "./eventstore/sealedFields.ts";
 import { type EventStore, EventStoreUnavailable } from "./eventstore/store.ts";
 import { type Followers, startFollowers } from "./followers.ts";
 import { accountRoutes } from "./http/accounts.ts";
@@ -31,6 +41,7 @@ import { apiKeyRoutes } from "./http/apiKeys.ts";
 import { billingRoutes } from "./http/billing/routes.ts";
 import type { App } from "./http/binder.ts";
 import { credentialRoutes } from "./http/credentials.ts";
+import { invitationRoutes } from "./http/invitations.ts";
 import { organizationRoutes } from "./http/organizations.ts";
 import type { Route } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
@@ -177,7 +188,7 @@ const ownersRemembered = 100_000;
 type Served = { tokens: ReturnType<typeof accessTokens>; sealKeys: SealKeys; now: () => string };
 
 const features =
-  ({ config, backends, handler, store }: Within, { tokens, sealKeys, now }: Served) =>
+  ({ config, backends, handler, store, vault }: Within, { tokens, sealKeys, now }: Served) =>
   (app: App): void => {
     const blindIndex = blindIndexUnder(backends.masterKey);
     const hashing = passwords({ cost: config.BCRYPT_COST, pepper: deriveKey(backends.masterKey, "password-pepper") });
@@ -188,11 +199,12 @@ const features =
       signAccessToken: tokens.sign,
       refreshLifetimeMs: config.JWT_REFRESH_EXPIRY * 1_000,
     };
+    const register = registration({
+      ...{ handler, blindIndex, plan: config.DEFAULT_PLAN },
+      ...{ hashPassword: hashing.hash, passwordMatches: hashing.matches },
+    });
     accountRoutes(app, {
-      register: registration({
-        ...{ handler, blindIndex, plan: config.DEFAULT_PLAN },
-        ...{ hashPassword: hashing.hash, passwordMatches: hashing.matches },
-      }),
+      register,
       login: login(signIn),
       refresh: refresh(signIn),
       logout: logout({ handler }),
@@ -206,6 +218,7 @@ const features =
       addMember: organizationMemberAddition({ handler, blindIndex }),
       removeMember: organizationMemberRemoval({ handler }),
     });
+    invitationRoutes(app, invitationOperations({ handler, vault }, blindIndex, register));
     workspaceRoutes(app, {
       createWorkspace: workspaceCreation({ handler, blindIndex }),
       addMember: memberAddition({ handler, blindIndex }),
@@ -238,6 +251,22 @@ const features =
       },
     });
   };
+
+const invitationOperations = (
+  { handler, vault }: Pick<Within, "handler" | "vault">,
+  blindIndex: BlindIndex,
+  register: ReturnType<typeof registration>,
+) => ({
+  inviteToOrganization: organizationInvitation({ handler, blindIndex }),
+  renew: invitationRenewal({ handler }),
+  revoke: invitationRevocation({ handler }),
+  renewInWorkspace: workspaceInvitationRenewal({ handler }),
+  revokeInWorkspace: workspaceInvitationRevocation({ handler }),
+  preview: invitationPreview({ handler }),
+  accept: invitationAcceptance({ handler }),
+  registerInvited: invitedRegistration({ handler, register }),
+  open: opening(vault),
+});
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 

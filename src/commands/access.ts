@@ -34,6 +34,8 @@ export const permissions = {
   "organization_member:read": { tier: "organization", role: "admin" },
   "organization_member:write": { tier: "organization", role: "admin" },
   "organization_member:delete": { tier: "organization", role: "admin" },
+  "invitation:read": { tier: "organization", role: "admin" },
+  "invitation:write": { tier: "organization", role: "admin" },
   "usage:read": { tier: "organization", role: "admin" },
   "api_key:read": { tier: "organization", role: "admin" },
   "api_key:write": { tier: "organization", role: "admin" },

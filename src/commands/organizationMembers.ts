@@ -2,11 +2,12 @@ import { z } from "zod";
 import {
   isLastAdmin,
   isPresent,
+  keptSeats,
   type Organization,
   OrganizationMemberStatus,
   organization,
   type PresentOrganization,
-  usersOf,
+  seatsTaken,
 } from "../domain/tenancy/organization.ts";
 import { OrganizationRole } from "../domain/tenancy/roles.ts";
 import { command } from "../kernel/decider.ts";
@@ -27,19 +28,22 @@ export const OrganizationMemberView = z.object({
 export const AddOrganizationMember = command(organization, {
   name: "AddOrganizationMember",
   permission: "organization_member:write",
-  input: OfMember.extend({ role: OrganizationRole }),
+  input: OfMember.extend({
+    role: OrganizationRole,
+    emailClaimId: z.uuid().optional(),
+    invitedAt: z.iso.datetime().optional(),
+  }),
   output: OrganizationMemberView,
   stream: inOrganization,
-  decide: (added, current, { now }) =>
+  decide: ({ invitedAt, ...added }, current, { now }) =>
     whilePresent(current, (present) => {
       const member = present.members.get(added.userId);
       if (member?.status === "deactivated")
         return reject("conflict", "MEMBER_DEACTIVATED", "This member of the organization was deactivated.");
       if (member) return memberExists(added.userId);
+      const full = isAwaited(present, added.emailClaimId, now) ? undefined : fullOfUsers(present, now);
       return (
-        fullOfUsers(present) ?? [
-          { type: "OrganizationMemberAdded", data: { ...added, invitedAt: now, acceptedAt: now } },
-        ]
+        full ?? [{ type: "OrganizationMemberAdded", data: { ...added, invitedAt: invitedAt ?? now, acceptedAt: now } }]
       );
     }),
   answer: memberView,
@@ -67,11 +71,11 @@ export const SetOrganizationMemberStatus = command(organization, {
   input: OfMember.extend({ status: OrganizationMemberStatus }),
   output: OrganizationMemberView,
   stream: inOrganization,
-  decide: ({ organizationId, userId, status }, current) =>
+  decide: ({ organizationId, userId, status }, current, { now }) =>
     whileMember(current, userId, (present, member) => {
       if (member.status === status) return [];
       const data = { organizationId, userId };
-      if (status === "active") return fullOfUsers(present) ?? [{ type: "OrganizationMemberReactivated", data }];
+      if (status === "active") return fullOfUsers(present, now) ?? [{ type: "OrganizationMemberReactivated", data }];
       return isLastAdmin(present, userId) ? lastAdmin() : [{ type: "OrganizationMemberDeactivated", data }];
     }),
   answer: memberView,
@@ -103,8 +107,12 @@ const whileMember = <Decision>(
     return member ? decide(present, member) : reject("missing", "RESOURCE_NOT_FOUND", "There is no such member.");
   });
 
-const fullOfUsers = (present: PresentOrganization): Rejection | undefined => {
-  const [used, limit] = [usersOf(present), present.quotas.maxUsers];
+/** The seat that was kept for an address is whoever's that has it. */
+const isAwaited = (present: PresentOrganization, emailClaimId: string | undefined, now: string): boolean =>
+  keptSeats(present, now).some(([, seat]) => seat.emailClaimId === emailClaimId);
+
+export const fullOfUsers = (present: PresentOrganization, now: string): Rejection | undefined => {
+  const [used, limit] = [seatsTaken(present, now), present.quotas.maxUsers];
   return used < limit ? undefined : quotaExceeded("maxUsers", limit, used);
 };
 
@@ -120,7 +128,7 @@ function memberView({
   return { userId, organizationId, ...member };
 }
 
-const memberExists = (userId: string): Rejection =>
+export const memberExists = (userId: string): Rejection =>
   reject("conflict", "MEMBER_EXISTS", "This user is a member of the organization.", { userId });
 const lastAdmin = (): Rejection =>
   reject("conflict", "LAST_ADMIN", "An organization keeps at least one admin who can act.");

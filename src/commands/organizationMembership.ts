@@ -17,9 +17,10 @@ export const organizationMemberAddition = ({ handler, blindIndex }: { handler: H
     input: z.object({ organizationId: z.uuid(), email: Email, role: OrganizationRole }),
     output: AddOrganizationMember.output,
     execute: async ({ organizationId, email, role }, context) => {
-      const userId = await registeredUser(handler, blindIndex("email", email));
+      const emailClaimId = blindIndex("email", email);
+      const userId = await registeredUser(handler, emailClaimId);
       return userId
-        ? handler.handle(AddOrganizationMember, { organizationId, userId, role }, context)
+        ? handler.handle(AddOrganizationMember, { organizationId, userId, role, emailClaimId }, context)
         : reject("unprocessable", "NO_ACCOUNT", "There is no account with this e-mail address.");
     },
   });

@@ -14,7 +14,7 @@ import { CreateOrganization } from "./organizations.ts";
 const passwordLengthMin = 8;
 const passwordLengthMax = 128;
 /** Half a surrogate pair has no UTF-8 of its own: passwords that differ in nothing else would be equal (AUTH-02). */
-const Password = z
+export const Password = z
   .string()
   .min(passwordLengthMin)
   .max(passwordLengthMax)

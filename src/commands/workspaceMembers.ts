@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { reaches, WorkspaceRole } from "../domain/tenancy/roles.ts";
 import {
+  isInvited,
   isLastOwner,
+  isThere,
   type PresentWorkspace,
   placesTaken,
   type Workspace,
@@ -45,8 +47,8 @@ export const AddMember = command(workspace, {
       if (there.members.has(userId))
         return reject("conflict", "MEMBER_EXISTS", "This user is a member of the workspace.", { userId });
       if (role === "owner" && !isOwner(there, actor) && !byPlatform) return ownerRequired();
-      const isInvited = emailClaimId !== undefined && there.invited.has(emailClaimId);
-      const full = isInvited ? undefined : fullOfMembers(there, membersMax);
+      const isAwaited = emailClaimId !== undefined && isInvited(there, emailClaimId, now);
+      const full = isAwaited ? undefined : fullOfMembers(there, membersMax, now);
       if (full) return full;
       const { organizationId } = there;
       const since = { invitedAt: now, acceptedAt: now };
@@ -55,7 +57,7 @@ export const AddMember = command(workspace, {
   answer: memberView,
 });
 
-/** Records who is wanted; the address becomes a member once it has an account and is added again. */
+/** Keeps a place for whoever is wanted; the same invitation keeps it for longer. */
 export const InviteMember = command(workspace, {
   name: "InviteMember",
   permission: "member:write",
@@ -66,20 +68,19 @@ export const InviteMember = command(workspace, {
     emailClaimId: z.uuid(),
     email: Email,
     role: WorkspaceRole,
+    keptUntil: z.iso.datetime().optional(),
   }),
   output: MembershipView,
   stream: inWorkspace,
   decide: ({ workspaceId, membersMax, byPlatform, ...invitation }, current, { now, actor }) =>
     whileThere(current, (there) => {
-      if (there.invited.has(invitation.emailClaimId))
+      const isKept = isInvited(there, invitation.emailClaimId, now);
+      if (isKept && there.invited.get(invitation.emailClaimId)?.invitationId !== invitation.invitationId)
         return reject("conflict", "MEMBER_EXISTS", "This address is invited to the workspace.");
       if (invitation.role === "owner" && !isOwner(there, actor) && !byPlatform) return ownerRequired();
       const { organizationId } = there;
-      return (
-        fullOfMembers(there, membersMax) ?? [
-          { type: "MemberInvited", data: { workspaceId, organizationId, ...invitation, invitedAt: now } },
-        ]
-      );
+      const full = isKept ? undefined : fullOfMembers(there, membersMax, now);
+      return full ?? [{ type: "MemberInvited", data: { workspaceId, organizationId, ...invitation, invitedAt: now } }];
     }),
   answer: ({ input: { workspaceId, role }, facts: { now } }) => ({
     userId: null,
@@ -88,6 +89,43 @@ export const InviteMember = command(workspace, {
     invitedAt: now,
     acceptedAt: null,
   }),
+});
+
+/** Gives back the place that was kept, of a deleted workspace too, in which nobody waits for it. */
+export const WithdrawMemberInvitation = command(workspace, {
+  name: "WithdrawMemberInvitation",
+  permission: "member:write",
+  input: InWorkspace.extend({ invitationId: z.uuid(), emailClaimId: z.uuid() }),
+  output: z.null(),
+  stream: inWorkspace,
+  decide: ({ workspaceId, ...withdrawn }, current) => {
+    if (!isThere(current)) return [];
+    if (current.invited.get(withdrawn.emailClaimId)?.invitationId !== withdrawn.invitationId) return [];
+    const { organizationId } = current;
+    return [{ type: "MemberInvitationWithdrawn", data: { workspaceId, organizationId, ...withdrawn } }];
+  },
+  answer: () => null,
+});
+
+/** What an accepted invitation comes to: whoever gave the role might, and the place was kept. */
+export const JoinWorkspace = command(workspace, {
+  name: "JoinWorkspace",
+  permission: "member:write",
+  input: InWorkspace.extend({
+    userId: z.uuid(),
+    role: WorkspaceRole,
+    emailClaimId: z.uuid(),
+    invitedAt: z.iso.datetime(),
+  }),
+  output: z.null(),
+  stream: inWorkspace,
+  decide: ({ workspaceId, ...joining }, current, { now }) =>
+    whileThere(current, ({ organizationId, members }) =>
+      members.has(joining.userId)
+        ? []
+        : [{ type: "MemberAdded", data: { workspaceId, organizationId, ...joining, acceptedAt: now } }],
+    ),
+  answer: () => null,
 });
 
 export const RemoveMember = command(workspace, {
@@ -179,8 +217,8 @@ function memberView({
   return { userId, workspaceId, ...member };
 }
 
-const fullOfMembers = (there: PresentWorkspace, membersMax: number): Rejection | undefined => {
-  const used = placesTaken(there);
+const fullOfMembers = (there: PresentWorkspace, membersMax: number, now: string): Rejection | undefined => {
+  const used = placesTaken(there, now);
   return used < membersMax ? undefined : quotaExceeded("maxMembersPerWorkspace", membersMax, used);
 };
 const noMember = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such member.");

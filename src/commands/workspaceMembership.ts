@@ -9,9 +9,12 @@ import { Email, registeredUser } from "./accounts.ts";
 import type { BlindIndex } from "./claims.ts";
 import { type CommandContext, unconditional } from "./commandContext.ts";
 import type { Handler } from "./handler.ts";
+import { IssuedView, invitationIdFor, issueInvitation, termsFrom } from "./inviting.ts";
 import { operation } from "./operation.ts";
 import { AddOrganizationMember } from "./organizationMembers.ts";
-import { AddMember, ChangeMemberRole, InviteMember, RemoveMember } from "./workspaceMembers.ts";
+import { ReserveSeat } from "./seats.ts";
+import { AddMember, ChangeMemberRole, InviteMember, MembershipView, RemoveMember } from "./workspaceMembers.ts";
+import { noWorkspace } from "./workspaces.ts";
 
 /**
  * WS-05: an address with an account becomes a member at once, another is invited. A member from outside becomes a
@@ -22,7 +25,7 @@ export const memberAddition = ({ handler, blindIndex }: { handler: Handler; blin
     name: AddMember.name,
     permission: AddMember.permission,
     input: z.object({ workspaceId: z.uuid(), email: Email, role: WorkspaceRole }),
-    output: AddMember.output,
+    output: MembershipView.extend({ invitation: IssuedView.optional() }),
     execute: async ({ workspaceId, email, role }, context) => {
       const emailClaimId = blindIndex("email", email);
       const [userId, there] = await Promise.all([
@@ -34,24 +37,53 @@ export const memberAddition = ({ handler, blindIndex }: { handler: Handler; blin
         byPlatform: await isSystemAdmin(handler, context),
       };
       if (!userId) {
-        // A command of its own: sent again once the address has registered, the same request adds the member.
-        const commandId = derivedId(context.commandId, "invitation");
-        const invited = { workspaceId, invitationId: derivedId(commandId, emailClaimId), emailClaimId, email, role };
-        const inviting = { ...context, commandId, preparedFrom: invited };
-        return handler.handle(InviteMember, { ...invited, ...prepared }, inviting);
+        const wanted = { workspaceId, email, role, emailClaimId, ...prepared };
+        return invite(handler, wanted, there, context);
       }
       const added = { workspaceId, userId, role, emailClaimId };
       const { expectedRevision } = context;
       const isExpected = expectedRevision === undefined || expectedRevision === there.revision;
       const foreseen = AddMember.decide({ ...added, ...prepared }, there.state, context);
       if (isThere(there.state) && isExpected && !isRejection(foreseen)) {
-        const joining = { organizationId: there.state.organizationId, userId, role: "viewer" } as const;
+        const { organizationId } = there.state;
+        const joining = { organizationId, userId, role: "viewer", emailClaimId } as const;
         const joined = await handler.handle(AddOrganizationMember, joining, unconditional(context));
         if (isRejection(joined) && joined.code !== "MEMBER_EXISTS") return joined;
       }
       return handler.handle(AddMember, { ...added, ...prepared }, { ...context, preparedFrom: added });
     },
   });
+
+type Wanted = Omit<z.output<typeof InviteMember.input>, "invitationId" | "keptUntil">;
+type Standing = { state: Workspace; revision: bigint };
+
+/**
+ * The seat in the organization first, then the place in the workspace, then the invitation itself. A command of its
+ * own: sent again once the address has registered, the same request adds the member.
+ */
+const invite = async (handler: Handler, wanted: Wanted, { state, revision }: Standing, sent: CommandContext) => {
+  const { workspaceId, email, role, emailClaimId } = wanted;
+  const commandId = derivedId(sent.commandId, "invitation");
+  const context = { ...sent, commandId, preparedFrom: { workspaceId, email, role } };
+  if (!isThere(state)) return noWorkspace();
+  const place = { organizationId: state.organizationId, workspaceId, emailClaimId };
+  const invitationId = await invitationIdFor(handler, place, context);
+  const { expiresAt, keptUntil } = termsFrom(context.now);
+  const invited = { ...wanted, invitationId, keptUntil };
+  const { expectedRevision } = sent;
+  const isExpected = expectedRevision === undefined || expectedRevision === revision;
+  const isForeseen = isExpected && !isRejection(InviteMember.decide(invited, state, context));
+  const seat = { ...place, invitationId, keptUntil };
+  const reserved = isForeseen ? await handler.handle(ReserveSeat, seat, unconditional(context)) : {};
+  if (isRejection(reserved)) return reserved;
+  const kept = await handler.handle(InviteMember, invited, context);
+  if (isRejection(kept)) return kept;
+  const issued = { ...place, invitationId, email, role, expiresAt };
+  const invitation = await issueInvitation(handler, issued, unconditional(context));
+  if (isRejection(invitation)) return invitation;
+  const { position } = invitation;
+  return { ...kept, position, answer: { ...kept.answer, invitation: invitation.answer } };
+};
 
 /** WS-07. */
 export const memberRoleChange = ({ handler }: { handler: Handler }) =>
@@ -86,7 +118,7 @@ const isSystemAdmin = async ({ stateOf }: Handler, { actor }: CommandContext): P
 };
 
 /** WS-10: the quota of the organization as it is now; a workspace that is not there has none to ask for. */
-const membersMaxOf = async ({ stateOf }: Handler, there: Workspace): Promise<number> => {
+export const membersMaxOf = async ({ stateOf }: Handler, there: Workspace): Promise<number> => {
   if (!isThere(there)) return 0;
   const { state } = await stateOf(organization, there.organizationId);
   return isPresent(state) ? state.quotas.maxMembersPerWorkspace : 0;

@@ -132,4 +132,4 @@ function workspaceView({
   return { id: workspaceId, name, slug, planType, organizationId, status, role, createdAt };
 }
 
-const noWorkspace = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");
+export const noWorkspace = (): Rejection => reject("missing", "RESOURCE_NOT_FOUND", "There is no such workspace.");

@@ -5,6 +5,7 @@ import { user } from "./accounts/user.ts";
 import { credential } from "./credentials/credential.ts";
 import { creditLedger } from "./credits/creditLedger.ts";
 import { ledgerSeal } from "./credits/ledgerSeal.ts";
+import { invitation } from "./tenancy/invitation.ts";
 import { nameClaim } from "./tenancy/nameClaim.ts";
 import { organization } from "./tenancy/organization.ts";
 import { slugClaim } from "./tenancy/slugClaim.ts";
@@ -20,6 +21,7 @@ export const aggregates = [
   nameClaim,
   slugClaim,
   workspace,
+  invitation,
   creditLedger,
   ledgerSeal,
   credential,

@@ -33,7 +33,7 @@ export type Codec = {
 type Keys = ReadonlyMap<string, Uint8Array | undefined>;
 type Data = Readonly<Record<string, unknown>>;
 type Origin = Pick<Metadata, "ip" | "userAgent">;
-export type StoredOrigin = Origin & Pick<Metadata, "actor">;
+type StoredOrigin = Origin & Pick<Metadata, "actor">;
 
 const originsMax = 10_000;
 const originTtlMs = 60_000;
@@ -93,7 +93,7 @@ const defOf = (defs: EventDefs, type: string): EventDef => {
 };
 
 const marksByDef = new WeakMap<EventDef, ReadonlyMap<string, PersonalMark>>();
-const marksOf = (def: EventDef): ReadonlyMap<string, PersonalMark> => {
+export const marksOf = (def: EventDef): ReadonlyMap<string, PersonalMark> => {
   const known = marksByDef.get(def);
   if (known) return known;
   const marks = personalFields(def.schema);
@@ -107,7 +107,7 @@ const subjectsOf = (
   isConcerned: (value: unknown) => boolean,
 ): Subject[] => [...marks].flatMap(([field, mark]) => (isConcerned(data[field]) ? [subjectOf(data, mark)] : []));
 
-const subjectOf = (data: Data, { subject, scope }: PersonalMark): Subject => ({
+export const subjectOf = (data: Data, { subject, scope }: PersonalMark): Subject => ({
   id: idIn(data, subject),
   kind: subject.replace(/Id$/, ""),
   scope: scope === undefined ? null : idIn(data, scope),
@@ -120,8 +120,11 @@ const idIn = (data: Data, field: string): string => {
 };
 
 /** A ciphertext moved to another subject, scope, organization, event type or field cannot be decrypted there. */
-const aadOf = ({ id, scope }: Subject, { data, type }: Pick<StoredEvent, "data" | "type">, field: string): string =>
-  JSON.stringify([id, scope, data["organizationId"] ?? null, type, field]);
+export const aadOf = (
+  { id, scope }: Subject,
+  { data, type }: Pick<StoredEvent, "data" | "type">,
+  field: string,
+): string => JSON.stringify([id, scope, data["organizationId"] ?? null, type, field]);
 
 /** Not its organization: one person's address and browser are encrypted once for wherever they act. */
 const originAad = (actorId: string, field: keyof Origin): string => JSON.stringify([actorId, "metadata", field]);
@@ -140,7 +143,7 @@ const encryptedData = (event: NewEvent, marks: ReadonlyMap<string, PersonalMark>
 
 /** Text as it is, since JSON could make it six times as long; everything else as JSON. The first letter says which. */
 const plaintextOf = (value: unknown): string => (typeof value === "string" ? `t${value}` : `j${JSON.stringify(value)}`);
-const originalOf = (plaintext: string): unknown =>
+export const originalOf = (plaintext: string): unknown =>
   plaintext.startsWith("t") ? plaintext.slice(1) : JSON.parse(plaintext.slice(1));
 
 const keyOf = (keys: Keys, id: string): Uint8Array => {

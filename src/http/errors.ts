@@ -24,6 +24,7 @@ const statusOf: Readonly<Record<RejectionKind, number>> = {
   forbidden: 403,
   missing: 404,
   conflict: 409,
+  gone: 410,
   precondition: 412,
   unprocessable: 422,
   limited: 429,

@@ -5,6 +5,7 @@ export const exampleIds = {
   organization: "c0a1e7d4-5b62-4e39-b7a8-1f3c5d7e9b30",
   workspace: "9e4b2f60-7c18-4d5a-a3f1-6b8d0c2e4f40",
   otherWorkspace: "7b1d4c82-0a95-4e63-8f27-c4e6a8b0d250",
+  invitation: "8d3b5f71-4a2c-4e96-b1d8-3c5e7a9f1b60",
   credential: "3a7f1c95-2e84-4b60-8d9c-5f0a7b3e1c50",
   apiKey: "6d2b8f40-1c7e-4a93-b5d6-e8f0a1c2d360",
   // Of events of a ledger: they begin with where the event stands.

@@ -15,6 +15,7 @@ export type RejectionKind =
   | "insufficient"
   | "forbidden"
   | "missing"
+  | "gone"
   | "conflict"
   | "precondition"
   | "unprocessable"

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { Pool } from "./postgres.ts";
+import type { Pool, Transaction } from "./postgres.ts";
 import { type Key, type Subject, wrappedKeys } from "./wrappedKeys.ts";
 
 /** The subject's key was destroyed: what was encrypted under it is gone, and nothing more may be written under it. */
@@ -10,8 +10,11 @@ export class SubjectErased extends Error {
 export type KeyVault = {
   /** Keys to encrypt under, by subject id, made where there is none yet. Throws `SubjectErased`. */
   keysToWrite(subjects: readonly Subject[]): Promise<ReadonlyMap<string, Uint8Array>>;
-  /** Keys to decrypt with, by subject id; `undefined` for a destroyed one. Throws when a key never existed. */
-  keysToRead(subjects: readonly Subject[]): Promise<ReadonlyMap<string, Uint8Array | undefined>>;
+  /**
+   * Keys to decrypt with, by subject id; `undefined` for a destroyed one. Throws when a key never existed. Who has a
+   * transaction asks on it: to wait for another connection while holding one is how a pool comes to a standstill.
+   */
+  keysToRead(subjects: readonly Subject[], on?: Transaction): Promise<ReadonlyMap<string, Uint8Array | undefined>>;
   /** Erases the subject everywhere. Other processes forget their copy of the key within `cacheTtlMs`. */
   destroy(subject: Pick<Subject, "id" | "kind">): Promise<void>;
   /** The same for every subject there is by now that belongs to this scope. */
@@ -26,20 +29,20 @@ export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Arra
   const table = wrappedKeys(pool, masterKey);
   const cache = new LRUCache<string, Key>({ max: cachedKeysMax, ttl: cacheTtlMs });
 
-  const load = async (subjects: readonly Subject[]): Promise<Map<string, Key>> => {
-    const loaded = await table.load(subjects);
+  const load = async (subjects: readonly Subject[], on?: Transaction): Promise<Map<string, Key>> => {
+    const loaded = await table.load(subjects, on);
     for (const [id, key] of loaded) cache.set(id, key);
     return loaded;
   };
 
-  const known = async (subjects: readonly Subject[]): Promise<Map<string, Key>> => {
+  const known = async (subjects: readonly Subject[], on?: Transaction): Promise<Map<string, Key>> => {
     const keys = new Map<string, Key>();
     for (const { id } of subjects) {
       const cached = cache.get(id);
       if (cached) keys.set(id, cached);
     }
     const missing = subjects.filter(({ id }) => !keys.has(id));
-    return missing.length === 0 ? keys : new Map([...keys, ...(await load(missing))]);
+    return missing.length === 0 ? keys : new Map([...keys, ...(await load(missing, on))]);
   };
 
   return {
@@ -52,8 +55,8 @@ export const keyVault = ({ pool, masterKey }: { pool: Pool; masterKey: Uint8Arra
       }
       return new Map(subjects.map(({ id }) => [id, usable(id, keys.get(id))]));
     },
-    async keysToRead(subjects) {
-      const keys = await known(subjects);
+    async keysToRead(subjects, on) {
+      const keys = await known(subjects, on);
       return new Map(subjects.map((subject) => [subject.id, readable(subject, keys.get(subject.id))]));
     },
     async destroy(subject) {

@@ -1,5 +1,5 @@
 import { deriveKey, deriveWorkspaceKey, newKey, unwrapKey, wrapKey } from "./encryption.ts";
-import { type Pool, query } from "./postgres.ts";
+import { type Pool, query, type Transaction } from "./postgres.ts";
 import { sql } from "./sql.ts";
 
 /** Whose key it is; `kind` is for people who look at the vault. `scope` names what owns it: a workspace, or nothing. */
@@ -10,7 +10,7 @@ export type Key = Uint8Array | "destroyed";
 /** The table of the vault: one row a subject, its key wrapped under a key that derives from the master key. */
 type WrappedKeys = {
   /** By subject id; who has no row is absent. */
-  load(subjects: readonly Subject[]): Promise<Map<string, Key>>;
+  load(subjects: readonly Subject[], on?: Transaction): Promise<Map<string, Key>>;
   /** Two processes may do this for one subject at once: the first row stays, and `load` tells both what it says. */
   create(subjects: readonly Subject[]): Promise<void>;
   destroy(subject: Pick<Subject, "id" | "kind">): Promise<void>;
@@ -26,10 +26,10 @@ export const wrappedKeys = (pool: Pool, masterKey: Uint8Array): WrappedKeys => {
   const { wrap, unwrap } = wrapping(masterKey);
 
   return {
-    async load(subjects) {
+    async load(subjects, on) {
       const ids = subjects.map(({ id }) => id);
       const rows = await query<Row>(
-        pool,
+        on ?? pool,
         sql`select subject_id, wrapped_key, key_version from vault.subject_keys
           where subject_id = any(${ids}::uuid[])`,
       );

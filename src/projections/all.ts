@@ -1,6 +1,7 @@
 import { apiKeys } from "./apiKeys.ts";
 import { billing } from "./billing.ts";
 import { credentials } from "./credentials.ts";
+import { invitations } from "./invitations.ts";
 import { ledgerSeals } from "./ledgerSeals.ts";
 import { organizations } from "./organizations.ts";
 import type { Projection } from "./projection.ts";
@@ -14,6 +15,7 @@ export const projections: readonly Projection[] = [
   organizations,
   refreshTokens,
   workspaces,
+  invitations,
   apiKeys,
   credentials,
   billing,

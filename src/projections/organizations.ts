@@ -120,6 +120,8 @@ export const organizations = projection({
       set(membershipsTable, keyOf(member), { status: "active" }),
     ),
     OrganizationMemberRemoved: each(revised, (member) => remove(membershipsTable, keyOf(member))),
+    SeatReserved: revised,
+    SeatReleased: revised,
     WorkspaceAdmitted: revised,
     WorkspaceReleased: revised,
   },

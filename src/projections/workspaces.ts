@@ -101,6 +101,7 @@ export const workspaces = projection({
       }),
     ],
     MemberInvited: ({ workspaceId }, occurrence) => revised(workspaceId, occurrence),
+    MemberInvitationWithdrawn: ({ workspaceId }, occurrence) => revised(workspaceId, occurrence),
     MemberRemoved: ({ workspaceId, userId }, occurrence) => [
       revised(workspaceId, occurrence),
       remove(membershipsTable, { workspace_id: workspaceId, user_id: userId }),

@@ -4,6 +4,7 @@ import type { KeyVault } from "../platform/keyVault.ts";
 import type { PaymentProvider } from "../platform/payments/provider.ts";
 import { autoRecharge } from "./autoRecharge.ts";
 import { credentialErasure } from "./credentialErasure.ts";
+import { invitationCompletion } from "./invitationCompletion.ts";
 import { ledgerClosure } from "./ledgerClosure.ts";
 import { membershipEnd } from "./membershipEnd.ts";
 import { nameRelease } from "./nameRelease.ts";
@@ -25,6 +26,7 @@ type Means = {
 export const reactionsWith = (means: Means): readonly Reaction[] => [
   autoRecharge(means),
   credentialErasure(means.vault),
+  invitationCompletion(means),
   ledgerClosure(means),
   membershipEnd(means),
   nameRelease(means),

@@ -79,6 +79,7 @@ describe("personal data", () => {
       "UserRegistered.name of userId",
       "UserRegistered.passwordHash of userId",
       "MemberInvited.email of invitationId",
+      "InvitationIssued.email of invitationId",
       "CredentialStored.key of credentialId in workspaceId",
       "CredentialStored.secret of credentialId in workspaceId",
     ]);

@@ -12,6 +12,7 @@ describe("what an error means to a client", () => {
       forbidden: 403,
       missing: 404,
       conflict: 409,
+      gone: 410,
       precondition: 412,
       unprocessable: 422,
       limited: 429,

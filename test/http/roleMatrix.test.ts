@@ -80,7 +80,7 @@ const actAs = async (who: Person, { organizationId }: Pick<Scene, "organizationI
 };
 
 type Ids = "organizationId" | "workspaceId" | "otherWorkspaceId" | "userId" | "credentialId";
-type Scene = Readonly<Record<Ids | "apiKeyId" | "transactionId" | "holdId" | "budgetId", string>>;
+type Scene = Readonly<Record<Ids | "apiKeyId" | "transactionId" | "holdId" | "budgetId" | "invitationId", string>>;
 
 /** An organization with everybody in it, but for the stranger and the newcomer. */
 const organizationOf = async (): Promise<{ organizationId: string; founder: SignedIn }> => {
@@ -118,9 +118,11 @@ const sceneIn = async (): Promise<Scene> => {
   const lent = { role: "member", scopes: ["credits:read"], workspaceId };
   const key = await api.post(`/organizations/${organizationId}/api-keys`, { name: "Worker", ...lent }, founder);
   const { id: apiKeyId } = expectStatus(201, key);
+  const { invitation } = await made("members", { email: `${randomUUID()}@example.com`, role: "viewer" });
   expectStatus(200, await api.delete(`${path}/members/${cast.organizationAdmin.id}`, founder));
   const ids = { organizationId, workspaceId, otherWorkspaceId, userId: cast.target.id, credentialId };
-  return { ...ids, apiKeyId, transactionId: transaction.id, holdId: hold.id, budgetId: budget.id };
+  const inBilling = { transactionId: transaction.id, holdId: hold.id, budgetId: budget.id };
+  return { ...ids, ...inBilling, apiKeyId, invitationId: invitation.id };
 };
 
 /** The route's example, sent where and about what there is. */
@@ -129,8 +131,12 @@ const call = async (route: Route, caller: Caller, scene: Scene): Promise<Answer>
   const path = route.path.slice(API_PREFIX.length).replaceAll(/:(\w+)/g, (_, name: string) => ids[name] ?? name);
   const tokens = await actAs(caller === "nobody" ? "target" : caller, scene);
   const options = caller === "nobody" ? {} : { token: tokens.accessToken };
-  const body = { ...route.example.body, ...ownBody(route.name, caller, scene, tokens.refreshToken) };
-  const isRead = route.method === "GET";
+  const body = {
+    ...route.example.body,
+    ...ownBody(route.name, caller, scene, tokens.refreshToken),
+    ...(await tokenBody(route.name, caller)),
+  };
+  const isRead = route.method === "GET" || route.name === "PreviewInvitation";
   const before = await headOfStore();
   const answer = await {
     GET: () => api.get(path, options),
@@ -148,6 +154,17 @@ const call = async (route: Route, caller: Caller, scene: Scene): Promise<Answer>
     isDone && !isRead,
   ]);
   return answer;
+};
+
+/** An invitation by the newcomer, where the route asks for one: an acceptance for the caller, else for nobody known. */
+const tokenBody = async (operation: string, caller: Caller): Promise<{ token?: string }> => {
+  if (!["PreviewInvitation", "RegisterInvited", "AcceptInvitation"].includes(operation)) return {};
+  const isTheirs = operation === "AcceptInvitation" && caller !== "nobody";
+  const email = isTheirs ? cast[caller].email : `${randomUUID()}@example.com`;
+  const { organizationId } = cast.newcomer;
+  const { accessToken: token } = await signInAs("newcomer");
+  const asked = await api.post(`/organizations/${organizationId}/invitations`, { email, role: "viewer" }, { token });
+  return { token: expectStatus(201, asked).token };
 };
 
 /** What an example cannot know: who there is. */
@@ -205,8 +222,10 @@ test("AUTH-13: these routes are public, and no others", () => {
     "GetReadiness",
     "GetSigningKeys",
     "Login",
+    "PreviewInvitation",
     "RefreshTokens",
     "Register",
+    "RegisterInvited",
   ]);
 });
 

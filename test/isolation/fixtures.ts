@@ -28,6 +28,10 @@ export const fixtures: Readonly<Record<string, (making: Making) => Promise<strin
     await post(`${inWorkspace(making)}/members`, { email, role: "member" });
     return id;
   },
+  invitationId: async (making) => {
+    const wanted = { email: `invited-${making.word}@example.com`, role: "viewer" };
+    return (await making.post(`${inWorkspace(making)}/members`, wanted)).invitation.id;
+  },
   credentialId: async (making) => {
     const stored = { providerName: "openai", name: making.word, key: `sk-${making.word}` };
     return (await making.post(`${inWorkspace(making)}/credentials`, stored)).id;

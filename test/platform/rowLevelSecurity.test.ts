@@ -49,6 +49,7 @@ const readModels = [
   "credit_recharges",
   "credit_transactions",
   "credit_usage",
+  "invitations",
   "ledger_seals",
   "organization_memberships",
   "organizations",

@@ -12,6 +12,9 @@ export const OrganizationName = text(100);
 const InOrganization = z.object({ organizationId: z.uuid() });
 const OfMember = InOrganization.extend({ userId: z.uuid() });
 const Membership = OfMember.extend({ role: OrganizationRole });
+const OfInvitation = InOrganization.extend({ invitationId: z.uuid() });
+/** What is kept for whoever was invited, into the organization itself where no workspace is named. */
+const Seat = z.object({ emailClaimId: z.uuid(), workspaceId: z.uuid().nullable(), keptUntil: z.iso.datetime() });
 
 const events = {
   OrganizationCreated: event(
@@ -36,11 +39,20 @@ const events = {
   OrganizationComplianceChanged: event(InOrganization.extend({ compliance: Compliance })),
   OrganizationPlanChanged: event(InOrganization.extend({ plan: PlanType, quotas: Quotas })),
   OrganizationQuotasChanged: event(InOrganization.extend({ quotas: Quotas })),
-  OrganizationMemberAdded: event(Membership.extend({ invitedAt: z.iso.datetime(), acceptedAt: z.iso.datetime() })),
+  OrganizationMemberAdded: event(
+    Membership.extend({
+      /** Of the address they were added by: the seat that was kept for it is theirs. */
+      emailClaimId: z.uuid().optional(),
+      invitedAt: z.iso.datetime(),
+      acceptedAt: z.iso.datetime(),
+    }),
+  ),
   OrganizationMemberRoleChanged: event(Membership),
   OrganizationMemberDeactivated: event(OfMember),
   OrganizationMemberReactivated: event(OfMember),
   OrganizationMemberRemoved: event(OfMember),
+  SeatReserved: event(OfInvitation.extend({ ...Seat.shape })),
+  SeatReleased: event(OfInvitation),
   WorkspaceAdmitted: event(InOrganization.extend({ workspaceId: z.uuid() })),
   WorkspaceReleased: event(InOrganization.extend({ workspaceId: z.uuid() })),
 };
@@ -66,6 +78,8 @@ type Present = {
   createdBy: string;
   createdAt: string;
   members: ReadonlyMap<string, Member>;
+  /** By invitation. One that is kept no longer counts for nothing. */
+  seats: ReadonlyMap<string, z.output<typeof Seat>>;
   /** Those that exist, and those that were given a place and are being made. */
   workspaces: ReadonlySet<string>;
 };
@@ -88,8 +102,11 @@ export const organization: Aggregate<typeof events, Organization> = {
     OrganizationComplianceChanged: (current, { compliance }) => changed(current, { compliance }),
     OrganizationPlanChanged: (current, { plan, quotas }) => changed(current, { plan, quotas }),
     OrganizationQuotasChanged: (current, { quotas }) => changed(current, { quotas }),
-    OrganizationMemberAdded: (current, { userId, role, invitedAt, acceptedAt }) =>
-      withMember(current, userId, () => ({ role, status: "active", invitedAt, acceptedAt })),
+    OrganizationMemberAdded: (current, { userId, role, emailClaimId, invitedAt, acceptedAt }) =>
+      withSeats(
+        withMember(current, userId, () => ({ role, status: "active", invitedAt, acceptedAt })),
+        (seats) => [...seats].filter(([, seat]) => seat.emailClaimId !== emailClaimId),
+      ),
     OrganizationMemberRoleChanged: (current, { userId, role }) =>
       withMember(current, userId, (member) => member && { ...member, role }),
     OrganizationMemberDeactivated: (current, { userId }) =>
@@ -97,6 +114,10 @@ export const organization: Aggregate<typeof events, Organization> = {
     OrganizationMemberReactivated: (current, { userId }) =>
       withMember(current, userId, (member) => member && { ...member, status: "active" }),
     OrganizationMemberRemoved: (current, { userId }) => withMember(current, userId, () => undefined),
+    SeatReserved: (current, { invitationId, organizationId: _id, ...seat }) =>
+      withSeats(current, (seats) => [...seats, [invitationId, seat]]),
+    SeatReleased: (current, { invitationId }) =>
+      withSeats(current, (seats) => [...seats].filter(([id]) => id !== invitationId)),
     WorkspaceAdmitted: (current, { workspaceId }) =>
       withWorkspaces(current, (workspaces) => new Set(workspaces).add(workspaceId)),
     WorkspaceReleased: (current, { workspaceId }) =>
@@ -122,6 +143,13 @@ export const isLastAdmin = (state: Present, userId: string): boolean =>
 export const usersOf = ({ members }: Present): number =>
   [...members.values()].filter(({ status }) => status === "active").length;
 
+/** QUO-02: members, and the addresses that are invited: one that is invited into several places takes one seat. */
+export const seatsTaken = (state: Present, now: string): number =>
+  usersOf(state) + new Set(keptSeats(state, now).map(([, { emailClaimId }]) => emailClaimId)).size;
+
+export const keptSeats = ({ seats }: Present, now: string): [invitationId: string, seat: z.output<typeof Seat>][] =>
+  [...seats].filter(([, { keptUntil }]) => Date.parse(keptUntil) > Date.parse(now));
+
 type Founding = Pick<
   Present,
   "name" | "nameClaim" | "slug" | "isPersonal" | "plan" | "quotas" | "createdBy" | "createdAt"
@@ -135,6 +163,7 @@ const founded = (founding: Founding): Present => {
     settings: { industry: null, cloudProvider: null, projectManagementTool: null },
     compliance: { frameworks: [] },
     members: new Map([[createdBy, { role: "admin", status: "active", invitedAt: createdAt, acceptedAt: createdAt }]]),
+    seats: new Map(),
     workspaces: new Set(),
   };
 };
@@ -154,6 +183,12 @@ const withMember = (
   else members.delete(userId);
   return { ...current, members };
 };
+
+type Seats = Present["seats"];
+const withSeats = (
+  current: Organization,
+  change: (seats: Seats) => Iterable<readonly [string, z.output<typeof Seat>]>,
+): Organization => (isPresent(current) ? { ...current, seats: new Map(change(current.seats)) } : current);
 
 /** Of a deleted organization too: its workspaces are let go of one by one. */
 const withWorkspaces = (

@@ -45,13 +45,18 @@ const events = {
       email: personal(z.email(), { subject: "invitationId", erased: "erased@erased.invalid" }),
       role: WorkspaceRole,
       invitedAt: z.iso.datetime(),
+      /** How long its place is kept; for ever where nothing is said. */
+      keptUntil: z.iso.datetime().optional(),
     }),
   ),
+  MemberInvitationWithdrawn: event(InWorkspace.extend({ invitationId: z.uuid(), emailClaimId: z.uuid() })),
   MemberRemoved: event(InWorkspace.extend({ userId: z.uuid() })),
   MemberRoleChanged: event(Membership),
 };
 
 type Member = { role: WorkspaceRole; invitedAt: string; acceptedAt: string };
+
+type KeptPlace = { invitationId: string; keptUntil: string | null };
 
 export type PresentWorkspace = {
   status: WorkspaceStatus;
@@ -62,8 +67,8 @@ export type PresentWorkspace = {
   settings: WorkspaceSettings;
   createdAt: string;
   members: ReadonlyMap<string, Member>;
-  /** E-mail claims that were invited and have no account yet. */
-  invited: ReadonlySet<string>;
+  /** By the claim of the address: those that are invited and no members yet. */
+  invited: ReadonlyMap<string, KeptPlace>;
 };
 /** Of a deleted workspace there is left what has yet to be given back. */
 type DeletedWorkspace = { status: "DELETED" } & Pick<PresentWorkspace, "organizationId" | "slug" | "members">;
@@ -83,7 +88,7 @@ export const workspace: Aggregate<typeof events, Workspace> = {
       settings: { description: null, timeZone: null, language: null },
       createdAt,
       members: new Map([[ownerId, { role: "owner", invitedAt: createdAt, acceptedAt: createdAt }]]),
-      invited: new Set(),
+      invited: new Map(),
     }),
     WorkspaceRenamed: (current, { name }) => whilePresent(current, (present) => ({ ...present, name })),
     WorkspaceStatusChanged: (current, { status }) => whilePresent(current, (present) => ({ ...present, status })),
@@ -97,8 +102,15 @@ export const workspace: Aggregate<typeof events, Workspace> = {
       })),
     MemberAdded: (current, { userId, role, emailClaimId, invitedAt, acceptedAt }) =>
       withMember(answered(current, emailClaimId), userId, () => ({ role, invitedAt, acceptedAt })),
-    MemberInvited: (current, { emailClaimId }) =>
-      whilePresent(current, (present) => ({ ...present, invited: new Set(present.invited).add(emailClaimId) })),
+    MemberInvited: (current, { emailClaimId, invitationId, keptUntil = null }) =>
+      whilePresent(current, (present) => ({
+        ...present,
+        invited: new Map(present.invited).set(emailClaimId, { invitationId, keptUntil }),
+      })),
+    MemberInvitationWithdrawn: (current, { emailClaimId, invitationId }) =>
+      isThere(current) && current.invited.get(emailClaimId)?.invitationId === invitationId
+        ? answered(current, emailClaimId)
+        : current,
     MemberRemoved: (current, { userId }) => withMember(current, userId, () => undefined),
     MemberRoleChanged: (current, { userId, role }) =>
       withMember(current, userId, (member) => member && { ...member, role }),
@@ -112,13 +124,19 @@ export const isThere = (state: Workspace): state is PresentWorkspace =>
 export const isLastOwner = ({ members }: PresentWorkspace, userId: string): boolean =>
   members.get(userId)?.role === "owner" && [...members.values()].filter(({ role }) => role === "owner").length === 1;
 
-/** WS-10: an invitation keeps a place for whoever was invited. */
-export const placesTaken = ({ members, invited }: PresentWorkspace): number => members.size + invited.size;
+/** WS-10: an invitation keeps a place for whoever was invited, as long as it is good. */
+export const placesTaken = (there: PresentWorkspace, now: string): number =>
+  there.members.size + [...there.invited.keys()].filter((claimId) => isInvited(there, claimId, now)).length;
+
+export const isInvited = ({ invited }: PresentWorkspace, emailClaimId: string, now: string): boolean => {
+  const place = invited.get(emailClaimId);
+  return place !== undefined && (place.keptUntil === null || Date.parse(place.keptUntil) > Date.parse(now));
+};
 
 const answered = (current: Workspace, emailClaimId: string | undefined): Workspace =>
   whilePresent(current, (present) =>
     emailClaimId !== undefined && present.invited.has(emailClaimId)
-      ? { ...present, invited: new Set([...present.invited].filter((claim) => claim !== emailClaimId)) }
+      ? { ...present, invited: new Map([...present.invited].filter(([claim]) => claim !== emailClaimId)) }
       : present,
   );
 
