@@ -1,8 +1,10 @@
-/** A running server that debits wallets, and somebody who is signed in to it. */
+/** A running server that debits wallets, and what its workers sign in with. */
 export type Contender = {
   name: "baseline" | "pgledger" | "everfold";
   port: number;
   token: string;
+  /** Of whoever opens wallets and pays in, where workers may not. */
+  ownerToken?: string;
   pid: number;
   stop(): Promise<void>;
 };
@@ -35,12 +37,13 @@ export const creditsEach = 1_000_000_000;
 
 const OPENING_MAX = 16;
 
-export const openWallets = async (contender: Contender, count: number): Promise<string[]> => {
+export const openWallets = async ({ port, token, ownerToken }: Contender, count: number): Promise<string[]> => {
+  const owner = { port, token: ownerToken ?? token };
   const open = async (number: number): Promise<string> => {
-    const { data } = await call(contender, "POST", "/workspaces", { name: `Wallet ${number}` });
+    const { data } = await call(owner, "POST", "/workspaces", { name: `Wallet ${number}` });
     const wallet = String(data["id"]);
     const prepaid = { amount: creditsEach, description: "Prepaid" };
-    await call(contender, "POST", `/workspaces/${wallet}/billing/credits`, prepaid);
+    await call(owner, "POST", `/workspaces/${wallet}/billing/credits`, prepaid);
     return wallet;
   };
   return inParallel(

@@ -14,17 +14,18 @@ export type Everfold = Contender & {
   another(directory: string): Promise<Contender>;
 };
 
-/** A running Everfold and somebody who has just registered and signed in. */
+/** A running Everfold, somebody who has just registered and signed in, and their workers' API key. */
 export const startSignedUp = async (directory: string, settings: Settings = {}): Promise<Everfold> => {
   const started = await startEverfold("node", directory, settings);
   try {
-    const token = await signUp(started.port);
+    const ownerToken = await signUp(started.port);
+    const token = await workersKey(started.port, ownerToken);
     const shared = () => sharedSettings(directory);
     const another = async (ownDirectory: string): Promise<Contender> => {
       const second = await startEverfold("node", ownDirectory, { ...settings, ...(await shared()), ROLES: "api" });
-      return { name: "everfold", token, ...second };
+      return { name: "everfold", token, ownerToken, ...second };
     };
-    return { name: "everfold", directory, token, shared, another, ...started };
+    return { name: "everfold", directory, token, ownerToken, shared, another, ...started };
   } catch (error) {
     await started.stop();
     throw error;
@@ -45,4 +46,13 @@ const signUp = async (port: number): Promise<string> => {
   await call({ port }, "POST", "/auth/register", { ...account, name: "Bench" });
   const { data } = await call({ port }, "POST", "/auth/login", account);
   return String(data["accessToken"]);
+};
+
+/** For all workspaces of the person's organization, and for nothing but what workers do there. */
+const workersKey = async (port: number, token: string): Promise<string> => {
+  const { data: mine } = await call({ port, token }, "GET", "/auth/permissions");
+  const lent = { role: "member", scopes: ["credits:debit", "credits:read"] };
+  const keys = `/organizations/${mine["organizationId"]}/api-keys`;
+  const { data } = await call({ port, token }, "POST", keys, { name: "Workers", ...lent });
+  return String(data["key"]);
 };

@@ -4,11 +4,15 @@ import { type Rejection, reject } from "../kernel/rejection.ts";
 import { type Permission, permissions, type Requirement } from "./access.ts";
 
 /**
- * Keys make no keys and invite nobody: what a key that leaked had made would outlive its revocation. And whoever makes
+ * Keys make no keys and let nobody in: what a key that leaked had made would outlive its revocation. And whoever makes
  * a workspace becomes its owner, which takes a person.
  */
 const resourcesOfPersons: ReadonlySet<string> = new Set(["api_key", "invitation", "user"]);
-const forPersons: ReadonlySet<string> = new Set<Permission>(["workspace:create"]);
+const forPersons: ReadonlySet<string> = new Set<Permission>([
+  "workspace:create",
+  "member:write",
+  "organization_member:write",
+]);
 
 const isPermission = (name: string): name is Permission => name in permissions;
 const isLendable = (name: Permission): boolean => {
@@ -20,7 +24,7 @@ const isLendable = (name: Permission): boolean => {
 /** What keys can be for: the names of the catalogue that a service can do something with. */
 export const lendable: readonly Permission[] = Object.keys(permissions).filter(isPermission).filter(isLendable);
 
-export const ApiKeyScope = z.enum(lendable);
+const ApiKeyScope = z.enum(lendable);
 export const ApiKeyScopes = z.array(ApiKeyScope).min(1).max(lendable.length);
 
 /** Each once, in the order of the alphabet, however they were given. */

@@ -12,7 +12,7 @@ const form = new RegExp(`^${apiKeyPrefix}([0-9A-Za-z]{${idLength}})_([0-9A-Za-z]
 
 const randomSecret = customAlphabet(digits, secretLength);
 
-export type PresentedApiKey = { apiKeyId: string; secretHash: string };
+type PresentedApiKey = { apiKeyId: string; secretHash: string };
 
 /** A key as its holder has it: the id says which stream to ask, so that nothing is looked up. */
 export const freshApiKey = (apiKeyId: string): { key: string; secretHash: string } => {

@@ -96,7 +96,14 @@ describe("making a key", () => {
   test("KEY-02: scopes are permissions of the catalogue that a service can use", () => {
     for (const scope of lendable) expect(["organization", "workspace"]).toContain(permissions[scope].tier);
     expect(lendable).toEqual(expect.arrayContaining(["credits:debit", "credits:hold", "ledger:audit", "usage:read"]));
-    for (const scope of ["platform:admin", "account:write", "api_key:write", "workspace:create", "everything"])
+    for (const scope of [
+      "platform:admin",
+      "account:write",
+      "api_key:write",
+      "workspace:create",
+      "member:write",
+      "everything",
+    ])
       expect([scope, accepts(CreateApiKey, { ...asked, scopes: [scope] })]).toEqual([scope, false]);
     expect(accepts(CreateApiKey, { ...asked, scopes: [] })).toBe(false);
   });
