@@ -2,6 +2,7 @@ import { ledgerExport } from "./audit/export.ts";
 import { type Backends, poolAs, startBackends } from "./backends.ts";
 import { blindIndexUnder } from "./blindIndex.ts";
 import { accessControl, type Permission, permissions } from "./commands/access.ts";
+import { type AccessNotes, accessNotes } from "./commands/accessLog.ts";
 import { apiKeyAuthentication, callerBehind } from "./commands/apiKeyAuthentication.ts";
 import { apiKeyCreation, apiKeyRolling, apiKeyScopesChange } from "./commands/apiKeyIssue.ts";
 import type { BlindIndex } from "./commands/claims.ts";
@@ -38,6 +39,7 @@ import { type EventStore, EventStoreUnavailable } from "./eventstore/store.ts";
 import { type Followers, startFollowers } from "./followers.ts";
 import { accountRoutes } from "./http/accounts.ts";
 import { apiKeyRoutes } from "./http/apiKeys.ts";
+import { auditRoutes } from "./http/audit.ts";
 import { billingRoutes } from "./http/billing/routes.ts";
 import type { App } from "./http/binder.ts";
 import { credentialRoutes } from "./http/credentials.ts";
@@ -57,7 +59,9 @@ import { passwords } from "./platform/passwords.ts";
 import { type Pool, readAsTenant } from "./platform/postgres.ts";
 import type { SealKeys } from "./platform/sealKeys.ts";
 import { openSigningKeys } from "./platform/signingKeys.ts";
+import { tenantContext } from "./platform/tenantContext.ts";
 import { projections } from "./projections/all.ts";
+import { systemOrganizationId } from "./projections/audit/auditLog.ts";
 import { followProjected, ownWrites } from "./projections/positions.ts";
 import { type Readiness, readiness } from "./readiness.ts";
 import { installedSealKeys, sealingWith } from "./sealing.ts";
@@ -155,6 +159,8 @@ const serve = async (
   });
   stack.defer(() => apiKeys.settled());
   const now = () => new Date().toISOString();
+  const notes = accessNotes({ handler, now, warn: (details, message) => log.warn(details, message) });
+  stack.defer(() => notes.stop());
   const { dependencies, untilReady } = readiness({ pool, store, followers, projected });
   const server = await createServer({
     settings: config,
@@ -168,6 +174,7 @@ const serve = async (
         permissions,
         check: (permission, caller, place) => check(permission as Permission, caller, place),
       },
+      accessNotes: notes,
       writes: ownWrites(ownersRemembered),
       projected,
       readAsTenant: (work) => readAsTenant(pool, work),
@@ -175,7 +182,7 @@ const serve = async (
     },
     keys: { jwks: () => tokens.jwks(), ledgerKeys: async () => ({ keys: [...(await sealKeys.publicKeys())] }) },
     dependencies,
-    features: features(within, { tokens, sealKeys, now }),
+    features: features(within, { tokens, sealKeys, now, notes }),
   });
   stack.defer(() => server.close());
   const url = await server.listen({ host: config.HOST, port: config.PORT });
@@ -185,10 +192,10 @@ const serve = async (
 /** Of so many users and workspaces the process knows what they wrote last. */
 const ownersRemembered = 100_000;
 
-type Served = { tokens: ReturnType<typeof accessTokens>; sealKeys: SealKeys; now: () => string };
+type Served = { tokens: ReturnType<typeof accessTokens>; sealKeys: SealKeys; now: () => string; notes: AccessNotes };
 
 const features =
-  ({ config, backends, handler, store, vault }: Within, { tokens, sealKeys, now }: Served) =>
+  ({ config, backends, handler, store, vault, codec, pool }: Within, { tokens, sealKeys, now, notes }: Served) =>
   (app: App): void => {
     const blindIndex = blindIndexUnder(backends.masterKey);
     const hashing = passwords({ cost: config.BCRYPT_COST, pepper: deriveKey(backends.masterKey, "password-pepper") });
@@ -198,6 +205,7 @@ const features =
       passwordMatches: hashing.matches,
       signAccessToken: tokens.sign,
       refreshLifetimeMs: config.JWT_REFRESH_EXPIRY * 1_000,
+      accessNotes: notes,
     };
     const register = registration({
       ...{ handler, blindIndex, plan: config.DEFAULT_PLAN },
@@ -226,6 +234,12 @@ const features =
       removeMember: memberRemoval({ handler }),
     });
     credentialRoutes(app);
+    auditRoutes(app, {
+      codec,
+      read: (work) => readAsTenant(pool, work),
+      readAsSystem: (work) =>
+        tenantContext.run({ organizationId: systemOrganizationId }, () => readAsTenant(pool, work)),
+    });
     apiKeyRoutes(app, {
       createApiKey: apiKeyCreation({ handler }),
       rollApiKey: apiKeyRolling({ handler }),

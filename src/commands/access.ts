@@ -37,6 +37,7 @@ export const permissions = {
   "invitation:read": { tier: "organization", role: "admin" },
   "invitation:write": { tier: "organization", role: "admin" },
   "usage:read": { tier: "organization", role: "admin" },
+  "audit:read": { tier: "organization", role: "admin" },
   "api_key:read": { tier: "organization", role: "admin" },
   "api_key:write": { tier: "organization", role: "admin" },
   "api_key:delete": { tier: "organization", role: "admin" },

@@ -6,6 +6,7 @@ import { session } from "../domain/accounts/session.ts";
 import { user } from "../domain/accounts/user.ts";
 import { activeRole, organization } from "../domain/tenancy/organization.ts";
 import { isRejection, type Rejection, reject } from "../kernel/rejection.ts";
+import type { AccessNotes, Attempt } from "./accessLog.ts";
 import { Email, RevokeUserSessions } from "./accounts.ts";
 import type { BlindIndex } from "./claims.ts";
 import { unconditional } from "./commandContext.ts";
@@ -35,6 +36,7 @@ type Services = {
   passwordMatches: (password: string, hash: string | undefined) => Promise<boolean>;
   signAccessToken: (claims: AccessClaims) => Promise<{ accessToken: string; expiresIn: number }>;
   refreshLifetimeMs: number;
+  accessNotes: Pick<AccessNotes, "note">;
 };
 
 /** AUTH-04, AUTH-06: an unknown address and a wrong password are told apart by nothing. */
@@ -51,8 +53,11 @@ export const login = (services: Services) =>
       const account = userId ? (await handler.stateOf(user, userId)).state : undefined;
       const registered = account?.status === "registered" ? account : undefined;
       const matches = await passwordMatches(password, registered?.passwordHash);
-      if (!matches || !registered || !userId)
-        return reject("unauthenticated", "INVALID_CREDENTIALS", "E-mail address or password is wrong.");
+      if (!matches || !registered || !userId) {
+        const tried = { userId: userId ?? null, organizationId: registered?.organizationId ?? null };
+        noteFailure(services, context, failedSignIn("Login", userId ? "wrong_password" : "unknown_account", tried));
+        return invalidCredentials();
+      }
 
       const { organizationId, sessionEpoch } = registered;
       const sessionId = randomUUID();
@@ -75,13 +80,18 @@ export const refresh = (services: Services) =>
     output: SignedIn,
     execute: async ({ refreshToken }, context) => {
       const { handler } = services;
+      const refuse = (reason: string, tried: Tried) => {
+        noteFailure(services, context, failedSignIn("RefreshTokens", reason, tried));
+        return invalidRefreshToken();
+      };
       const sessionId = sessionOf(refreshToken);
-      if (!sessionId) return invalidRefreshToken();
+      if (!sessionId) return refuse("malformed", nobody);
       const { state: current } = await handler.stateOf(session, sessionId);
-      if (current.status !== "active") return invalidRefreshToken();
+      if (current.status === "unknown") return refuse("unknown_session", nobody);
+      if (current.status === "ended") return refuse("session_ended", { ...nobody, userId: current.userId });
       const { state: account } = await handler.stateOf(user, current.userId);
       if (account.status !== "registered" || account.sessionEpoch !== current.sessionEpoch)
-        return invalidRefreshToken();
+        return refuse("session_ended", current);
 
       const fresh = freshRefreshToken(sessionId, context, services);
       const rotated = await handler.handle(
@@ -94,9 +104,53 @@ export const refresh = (services: Services) =>
           organizationId: current.organizationId,
         },
       );
+      if (isRejection(rotated)) noteFailure(services, context, refusedRotation(sessionId, current, refreshToken));
       return signedIn(services, sessionId, fresh.refreshToken, rotated);
     },
   });
+
+const invalidCredentials = (): Rejection =>
+  reject("unauthenticated", "INVALID_CREDENTIALS", "E-mail address or password is wrong.");
+
+type Tried = { userId: string | null; organizationId: string | null };
+const nobody: Tried = { userId: null, organizationId: null };
+
+const failedSignIn = (operation: string, reason: string, { userId, organizationId }: Tried): Attempt => ({
+  type: "SignInFailed",
+  data: {
+    userId,
+    organizationId,
+    operation,
+    code: operation === "Login" ? invalidCredentials().code : invalidRefreshToken().code,
+    reason,
+  },
+});
+
+/** AUTH-25: the token was a good one once, or its time is over. */
+const refusedRotation = (
+  sessionId: string,
+  current: Tried & { userId: string; refreshTokenHash: string },
+  presented: string,
+): Attempt => {
+  const { userId, organizationId } = current;
+  if (current.refreshTokenHash === hashOf(presented)) return failedSignIn("RefreshTokens", "expired", current);
+  const data = { userId, sessionId, organizationId, operation: "RefreshTokens", code: invalidRefreshToken().code };
+  return { type: "RefreshTokenReused", data: { ...data, reason: "replaced" } };
+};
+
+/** Whoever it was has proved nothing: they are known by the account that they tried. */
+const noteFailure = ({ accessNotes }: Services, context: CommandContext, attempt: Attempt): void => {
+  const { requestId, sessionId, workspaceId, ip, userAgent } = context;
+  const tried = "userId" in attempt.data ? attempt.data.userId : null;
+  accessNotes.note(attempt, {
+    requestId,
+    sessionId,
+    workspaceId,
+    ip,
+    userAgent,
+    actor: { kind: "anonymous", id: tried },
+  });
+};
 
 /** AUTH-11: ends the session of the access token, and that of the refresh token when it is another of the same user. */
 export const logout = ({ handler }: Pick<Services, "handler">) =>

@@ -2,6 +2,7 @@ import { apiKey } from "./accounts/apiKey.ts";
 import { emailClaim } from "./accounts/emailClaim.ts";
 import { session } from "./accounts/session.ts";
 import { user } from "./accounts/user.ts";
+import { accessLog } from "./audit/accessLog.ts";
 import { credential } from "./credentials/credential.ts";
 import { creditLedger } from "./credits/creditLedger.ts";
 import { ledgerSeal } from "./credits/ledgerSeal.ts";
@@ -25,4 +26,5 @@ export const aggregates = [
   creditLedger,
   ledgerSeal,
   credential,
+  accessLog,
 ] as const;

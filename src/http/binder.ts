@@ -5,6 +5,7 @@ import type { Command, EventDefs } from "../kernel/decider.ts";
 import type { Transaction } from "../platform/postgres.ts";
 import type { Page, Paged } from "../projections/page.ts";
 import { bindCommand, type CommandOptions } from "./commandRoute.ts";
+import type { LineFormat } from "./lines.ts";
 import type { Ports } from "./ports.ts";
 import { bindList, bindQuery, bindStream } from "./queryRoute.ts";
 import type { Asked, Described, Fields, Found, Shape } from "./read.ts";
@@ -34,10 +35,13 @@ export type App = {
       load: (read: Transaction, asked: Asked<Path, Fields<Q> & Page>) => Promise<Paged<A>>;
     },
   ): void;
-  /** NDJSON, as fast as it is read. Not from the read models, so there is nothing to wait for. */
+  /** NDJSON unless told, as fast as it is read. What is not `from` read models has nothing to wait for. */
   stream<Path extends string, A, Q extends Shape = Record<never, never>>(
     path: Path,
-    definition: Described<A, Q> & { lines: (asked: Asked<Path, Fields<Q>>) => AsyncIterable<A> },
+    definition: Described<A, Q> & {
+      format?: LineFormat<A>;
+      lines: (asked: Asked<Path, Fields<Q>>) => AsyncIterable<A>;
+    },
   ): void;
 };
 
@@ -53,6 +57,6 @@ export const createApp = (server: FastifyInstance, ports: Ports, routes: Route[]
     command: (method, path, source, options) => add(bindCommand(ports, method, path, source, options)),
     query: (path, { load, ...read }) => add(bindQuery(ports, path, read, load as never)),
     list: (path, { load, ...read }) => add(bindList(ports, path, read, load as never)),
-    stream: (path, { lines, ...read }) => add(bindStream(path, read, lines as never)),
+    stream: (path, { lines, ...read }) => add(bindStream(ports, path, read, lines as never)),
   };
 };

@@ -7,16 +7,15 @@ import type { Operation } from "../commands/operation.ts";
 import type { Command, EventDefs } from "../kernel/decider.ts";
 import { derivedId } from "../kernel/ids.ts";
 import { isRejection } from "../kernel/rejection.ts";
+import { noteDenial } from "./attempts.ts";
 import { Positioned, Success, success } from "./envelope.ts";
 import { failureOfRejection, sendFailure, validated } from "./errors.ts";
 import { CommandHeaders } from "./headers.ts";
 import { gatherInput, layInput } from "./input.ts";
 import type { Ports } from "./ports.ts";
 import type { Binding } from "./register.ts";
+import { userAgentOf } from "./request.ts";
 import type { Example, Method } from "./route.ts";
-
-/** Longer names of browsers are cut: they are for people to read. */
-const USER_AGENT_LENGTH_MAX = 512;
 
 export type CommandOptions<I extends z.ZodObject, A> = {
   example: Example<A>;
@@ -82,6 +81,7 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
         reply.header("x-event-position", String(position));
       };
       if (isRejection(outcome)) {
+        if (outcome.rejected === "forbidden" && !isTrial) noteDenial(ports, request, outcome);
         if (outcome.position !== undefined) remember(request.auth?.actor.id ?? null, outcome.position);
         return sendFailure(request, reply, failureOfRejection(outcome));
       }
@@ -127,7 +127,7 @@ const contextOf = (
     workspaceId: told.workspaceId ?? null,
     sessionId: auth?.sessionId ?? null,
     ip,
-    userAgent: request.headers["user-agent"]?.slice(0, USER_AGENT_LENGTH_MAX) ?? null,
+    userAgent: userAgentOf(request),
     ...(expectedRevision !== undefined && { expectedRevision }),
     ...(isTrial && { dryRun: isTrial }),
   };

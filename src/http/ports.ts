@@ -1,4 +1,5 @@
 import type { Lent } from "../commands/access.ts";
+import type { AccessNotes } from "../commands/accessLog.ts";
 import type { ApiKeyCaller, ApiKeyFault } from "../commands/apiKeyAuthentication.ts";
 import type { Handler } from "../commands/handler.ts";
 import type { Rejection } from "../kernel/rejection.ts";
@@ -39,6 +40,8 @@ export type Ports = {
     permissions: PermissionCatalogue;
     check(permission: string, caller: Caller, place: Place): Promise<Access | (Rejection & Grounds)>;
   };
+  /** AUTH-25, RBAC-11: refusals, which become events later. */
+  accessNotes: Pick<AccessNotes, "note">;
   /** ES-06: what this process wrote, and how far the read models are. */
   writes: OwnWrites;
   projected: Pick<Projected, "waitFor">;

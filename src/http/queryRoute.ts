@@ -5,7 +5,7 @@ import type { Page, Paged } from "../projections/page.ts";
 import { Empty, Success, success } from "./envelope.ts";
 import { resourceNotFound, sendFailure, validated } from "./errors.ts";
 import { QueryHeaders } from "./headers.ts";
-import { ndjson } from "./lines.ts";
+import { type LineFormat, ndjson, streamed } from "./lines.ts";
 import { examplePaging, metaOf, pageFields, pagingOf, partOf, refuseBesideCursor } from "./page.ts";
 import type { Access, Caller, Ports } from "./ports.ts";
 import type { Asked, Described, Found } from "./read.ts";
@@ -49,11 +49,21 @@ export const bindList = <A>(
   });
 };
 
-export const bindStream = <A>(path: string, read: Described<A>, lines: (asked: Asked) => AsyncIterable<A>): Binding => {
-  const shape = { status: 200, answer: read.output, example: read.example.data, contentType: "application/x-ndjson" };
-  const binding = bindRead(path, read, shape, async (_, reply, asked) =>
-    reply.type("application/x-ndjson; charset=utf-8").send(await ndjson(lines(asked), read.output)),
-  );
+export const bindStream = <A>(
+  ports: Ports,
+  path: string,
+  read: Described<A> & { format?: LineFormat<A> },
+  lines: (asked: Asked) => AsyncIterable<A>,
+): Binding => {
+  const { format = ndjson(read.output), from, output, example } = read;
+  const { contentType } = format;
+  const line = read.format
+    ? { answer: z.string(), example: format.spell(example.data) }
+    : { answer: output, example: example.data };
+  const binding = bindRead(path, read, { status: 200, contentType, ...line }, async (request, reply, asked) => {
+    if (from !== undefined && !(await isFresh(ports, read, request, reply))) return reply;
+    return reply.type(`${contentType}; charset=utf-8`).send(await streamed(lines(asked), format));
+  });
   return { ...binding, isCompressed: false };
 };
 

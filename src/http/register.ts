@@ -2,6 +2,7 @@ import "@fastify/compress";
 import type { FastifyInstance, FastifyReply, FastifyRequest, preValidationAsyncHookHandler } from "fastify";
 import { isRejection } from "../kernel/rejection.ts";
 import { type TenantContext, tenantContext } from "../platform/tenantContext.ts";
+import { noteBadCredentials, noteDenial } from "./attempts.ts";
 import { authenticate } from "./auth.ts";
 import { refused, validated } from "./errors.ts";
 import { describeRoute } from "./openapi.ts";
@@ -57,7 +58,7 @@ const admission = (ports: Ports, { params, permission }: Route, isPublic: boolea
   const callerOf = authenticate(ports);
   return async (request) => {
     enter("auth", request);
-    if (!isPublic) request.auth = await callerOf(request);
+    if (!isPublic) request.auth = await callerOf(request).catch(unaccepted(ports, request));
     enter("tenantContext", request);
     // The ids in the path are checked before anything is asked about them.
     const named: Readonly<Record<string, unknown>> = validated(params, request.params);
@@ -69,7 +70,17 @@ const admission = (ports: Ports, { params, permission }: Route, isPublic: boolea
     const outcome = await ports.access.check(permission, request.auth, { organizationId, workspaceId });
     const { tier, role, reason } = outcome;
     Object.assign(request.told, { tier, role, reason });
-    if (isRejection(outcome)) throw refused(outcome);
+    if (isRejection(outcome)) {
+      noteDenial(ports, request, outcome);
+      throw refused(outcome);
+    }
     request.access = outcome;
   };
 };
+
+const unaccepted =
+  (ports: Ports, request: FastifyRequest) =>
+  (error: unknown): never => {
+    noteBadCredentials(ports, request);
+    throw error;
+  };

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import type { Access, Caller } from "./ports.ts";
 
 /** What the stages of the pipeline learn about a request, for its one line in the log (LOG-01). */
@@ -29,3 +30,9 @@ declare module "fastify" {
     limit?: "auth" | "general" | "none";
   }
 }
+
+/** Longer names of browsers are cut: they are for people to read. */
+const USER_AGENT_LENGTH_MAX = 512;
+
+export const userAgentOf = ({ headers }: Pick<FastifyRequest, "headers">): string | null =>
+  headers["user-agent"]?.slice(0, USER_AGENT_LENGTH_MAX) ?? null;

@@ -1,4 +1,5 @@
 import { apiKeys } from "./apiKeys.ts";
+import { auditLog } from "./audit/auditLog.ts";
 import { billing } from "./billing.ts";
 import { credentials } from "./credentials.ts";
 import { invitations } from "./invitations.ts";
@@ -20,4 +21,5 @@ export const projections: readonly Projection[] = [
   credentials,
   billing,
   ledgerSeals,
+  auditLog,
 ];

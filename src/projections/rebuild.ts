@@ -12,7 +12,7 @@ import { copiesOf } from "./copies.ts";
 import { decoding } from "./decoding.ts";
 import { inbox } from "./inbox.ts";
 import { tellProjected } from "./positions.ts";
-import type { Projection } from "./projection.ts";
+import { ignore, type Projection } from "./projection.ts";
 
 /** Nobody waits for single events here, so more of them share a transaction. */
 const BATCH_MAX = 2_000;
@@ -123,7 +123,7 @@ const filling = (
     checkpoint: { subscriber, version, position: -1n, last: undefined, generation: 0 },
     parked: new Set(),
   };
-  const decode = decoding(codec, projection.of);
+  const decode = decoding(codec, projection.of, ({ type }) => projection.when[type] !== ignore);
   let total = 0;
 
   return async (target) => {

@@ -126,6 +126,7 @@ describe("registering", () => {
       passwordMatches,
       signAccessToken: async () => ({ accessToken: "", expiresIn: 1 }),
       refreshLifetimeMs: 60_000,
+      accessNotes: { note: () => undefined },
     });
     const presented = { email, password: "correct horse battery" };
     expect(await signingIn.execute(presented, contextOf({ expectedRevision: 7n }))).toMatchObject({

@@ -28,6 +28,9 @@ const hello = { id: workspaceId, text: "Hello" };
 /** What the operations were asked, so that a test can see what arrived. */
 export const asked: { input: unknown; context: CommandContext }[] = [];
 
+/** What would be noted of refusals. */
+export const attempts: Parameters<Ports["accessNotes"]["note"]>[] = [];
+
 /** Answers by its own text: each kind of outcome can be asked for. */
 const Greet = operation({
   name: "Greet",
@@ -140,6 +143,7 @@ export const greetingPorts = (): Ports => ({
         : { ...grounds, organizationId };
     },
   },
+  accessNotes: { note: (...noted) => void attempts.push(noted) },
   writes: ownWrites(100),
   projected: { waitFor: async (wanted) => wanted <= position },
   readAsTenant: (work) => work(undefined as never),

@@ -45,7 +45,7 @@ describe("FND-16: every list", () => {
     for (const answer of await Promise.all(debits.map((debit) => api.post(`${within}/billing/debits`, debit, asAda))))
       expectStatus(201, answer);
     paths = routes
-      .filter(({ query }) => query !== null && "page" in query.shape)
+      .filter(({ query, permission }) => query !== null && "page" in query.shape && permission !== "platform:admin")
       .map(({ path }) => path.replace("/api/v1", "").replace(":workspaceId", workspaceId))
       .map((path) => path.replace(":organizationId", ada.organizationId));
     expectStatus(201, await api.post("/organizations", { name: "Acme" }, asAda));

@@ -63,6 +63,7 @@ export const fixtures: Readonly<Record<string, (making: Making) => Promise<strin
     return budget.id;
   },
   toWorkspaceId: async ({ post, word }) => (await post("/workspaces", { name: `${word} too` })).id,
+  resourceId: async ({ ids }) => String(ids["workspaceId"]),
   "scope.id": async ({ ids }) => String(ids["userId"]),
 };
 

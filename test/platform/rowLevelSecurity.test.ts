@@ -38,6 +38,7 @@ afterAll(async () => {
 const readModels = [
   "api_credentials",
   "api_keys",
+  "audit_log",
   "billing",
   "credit_alerts",
   "credit_balances",
@@ -49,6 +50,7 @@ const readModels = [
   "credit_recharges",
   "credit_transactions",
   "credit_usage",
+  "cross_tenant_denials",
   "invitations",
   "ledger_seals",
   "organization_memberships",
@@ -261,8 +263,8 @@ describe("what a tenant sees", () => {
     async (table) => {
       const { organization: organizationId, workspace: workspaceId, user: userId } = red;
       expect(await seenBy({ organizationId, workspaceId }, table)).toEqual([workspaceId]);
-      // ORG-08: an organization sums up what its workspaces have.
-      const inOrganization = table === "billing" ? [workspaceId] : [];
+      // ORG-08, AUD-05: an organization sums up what its workspaces have, and audits what moved there.
+      const inOrganization = ["billing", "credit_transactions"].includes(table) ? [workspaceId] : [];
       expect(await seenBy({ organizationId, userId }, table)).toEqual(inOrganization);
       expect(await seenBy({ workspaceId, userId }, table)).toEqual([]);
       expect(await seenBy({ organizationId: blue.organization, workspaceId }, table)).toEqual([]);

@@ -16,11 +16,12 @@ export const storedEvents = (on: Installation): Promise<string[]> =>
     return texts;
   });
 
-/** The commit position of the newest event that is not the store's own: as long as it stays, nothing was written. */
+/** The commit position of the newest event that is not the store's own: as long as it stays, nothing was changed. */
 export const headOf = (on: Installation): Promise<bigint | undefined> =>
   withClient(on, async (client) => {
+    // What was refused is noted some time later.
     for await (const { event } of client.readAll({ direction: BACKWARDS, fromPosition: END }))
-      if (event && !event.streamId.startsWith("$")) return event.position?.commit;
+      if (event && !/^(\$|access_log-)/.test(event.streamId)) return event.position?.commit;
     return undefined;
   });
 
