@@ -3,18 +3,19 @@ import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { measureEventStore, soakEventStore } from "./eventstore/measure.ts";
+import { measureHttp } from "./http/measure.ts";
 import { ledgerRows, measureLedger } from "./ledger/measure.ts";
 import { NotReconciled } from "./reconciliation.ts";
 import { measureStarts } from "./startup.ts";
 
 /** All but the soak run when nothing is named. */
-const regular = ["ledger", "startup", "eventstore"];
+const regular = ["ledger", "http", "startup", "eventstore"];
 const names = [...regular, "soak", ...ledgerRows];
 
 const usage = `Usage: npm run bench [-- what… [--quick] [--profile folder]]
   what       ${regular.join(", ")} (all of these unless told), soak;
              or rows of the ledger's table: ${ledgerRows.join(", ")}
-  --quick    the ledger's rows for seconds: shows that they run and reconcile, not how fast anything is
+  --quick    the rows of ledger and http for seconds: shows that they run and reconcile, not how fast anything is
   --profile  CPU profiles of Everfold under the ledger's rows into an empty folder, and where a debit's time goes
 `;
 
@@ -60,6 +61,7 @@ const run = async ({ wanted, isQuick, profiles }: Asked): Promise<void> => {
     const named = ledgerRows.filter((row) => wanted.includes(row));
     const rows = named.length === 0 && wanted.includes("ledger") ? ledgerRows : named;
     if (rows.length > 0) await measureLedger(rows, { directory, write, isQuick, profiles });
+    if (wanted.includes("http")) await measureHttp({ directory: join(directory, "http"), write, isQuick });
     if (wanted.includes("startup")) await measureStarts(join(directory, "startup"), write);
     if (wanted.includes("eventstore")) await measureEventStore(join(directory, "eventstore"), write);
     if (wanted.includes("soak")) await soakEventStore(join(directory, "soak"), write);

@@ -53,6 +53,14 @@ export const requests = {
     text: (server, wallet) => `${head(server, `GET /api/v1/workspaces/${wallet}/billing`)}\r\n`,
     outcome: ({ status }) => (status === 200 ? 0 : status === 202 ? "late" : "fault"),
   },
+  workspaces: {
+    text: (server) => `${head(server, "GET /api/v1/workspaces")}\r\n`,
+    outcome: ({ status }) => (status === 200 ? 0 : status === 202 ? "late" : "fault"),
+  },
+  probe: {
+    text: (server, wallet) => post(server, `/workspaces/${wallet}/probe`, randomUUID(), "{}"),
+    outcome: ({ status }) => (status === 200 ? 0 : "fault"),
+  },
 } satisfies Readonly<Record<string, Request>>;
 
 export type RequestName = keyof typeof requests;
