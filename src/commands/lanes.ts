@@ -42,7 +42,10 @@ type Kept = { readonly lane: Lane; isUsed: boolean };
 
 const restartMs = 500;
 
-/** All lanes of this process, the least recently used idle ones let go. */
+/** So many are passed over at a time, so that nobody waits while all of a process's lanes are gone through. */
+const passedOverMax = 100;
+
+/** All lanes of this process. Of too many, those that are idle and were not used for long are let go. */
 export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits, warn }: Options): Lanes => {
   const lanes = new Map<string, Kept>();
   const total: HeldTotal = { commands: 0 };
@@ -64,12 +67,15 @@ export const openLanes = ({ store, codec, memory, rightOfWay, categories, limits
   /** A lane at work, or about to be, stays: a second one of the same stream would only be in its way. */
   const evict = (asked?: string) => {
     if (!isCrowded()) return;
+    let passedOver = 0;
     for (const [stream, kept] of lanes) {
       if (!isCrowded()) return;
       if (stream === asked || !kept.lane.isIdle()) continue;
       lanes.delete(stream);
-      if (kept.isUsed) lanes.set(stream, { ...kept, isUsed: false });
-      else kept.lane.release();
+      if (kept.isUsed && passedOver < passedOverMax) {
+        lanes.set(stream, { ...kept, isUsed: false });
+        passedOver += 1;
+      } else kept.lane.release();
     }
   };
 

@@ -1,9 +1,9 @@
 export type Limits = {
-  /** Streams whose state is kept in memory; the least recently used idle one goes first. */
+  /** Streams whose state is kept in memory; idle ones that were not used for long go first. */
   lanesMax: number;
   /**
-   * Commands in memory, of all streams together, at less than half a kilobyte each; then the least recently used idle
-   * ones go, and ledgers that cannot hand theirs over take no more (`OVERLOADED`).
+   * Commands in memory, of all streams together, at less than half a kilobyte each; then idle ones that were not
+   * used for long go, and ledgers that cannot hand theirs over take no more (`OVERLOADED`).
    */
   heldCommandsMax: number;
   /** Commands that may wait for one stream; more are refused with `OVERLOADED`. */

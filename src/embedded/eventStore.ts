@@ -13,7 +13,7 @@ const respawnDelayMinMs = 50;
 const respawnDelayMaxMs = 2_000;
 const stableAfterMs = 10_000;
 /** Left alone, V8 lets its young objects take 128 MiB before it collects them; nothing here is quicker for it. */
-const nodeOptions = ["--max-semi-space-size=8"];
+const nodeOptions = ["--max-semi-space-size=16"];
 /** What the process is told of our environment, where our secrets are. */
 const inherited = ["TMPDIR", "NODE_V8_COVERAGE"];
 

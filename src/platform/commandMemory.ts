@@ -68,10 +68,7 @@ export const keptCommands = (pool: Pool) => ({
   },
 
   async forget(ledger: string): Promise<void> {
-    await transaction(pool, async (connection) => {
-      await forgetCommands(connection, ledger);
-      await query(connection, sql`delete from runtime.stream_snapshots where ledger = ${ledger}`);
-    });
+    await transaction(pool, (connection) => forgetAll(connection, [ledger]));
   },
 });
 
@@ -105,22 +102,22 @@ const keepCommands = async (
   );
 };
 
-/** Everything, of every ledger: their events say it all again. */
+/**
+ * Everything, of every ledger: their events say it all again. All of a ledger at once, since whoever finds one command
+ * of it here relies on finding all that came before it.
+ */
 export const forgetKeptCommands = async (pool: Pool): Promise<void> => {
-  await forgetInSlices(() =>
-    query(
-      pool,
-      sql`delete from runtime.stream_snapshots where ledger in (
-        select ledger from runtime.stream_snapshots limit ${forgetRowsMax}) returning 1`,
-    ),
+  for (let ledgers = await someLedgers(pool); ledgers.length > 0; ledgers = await someLedgers(pool))
+    await transaction(pool, (connection) => forgetAll(connection, ledgers));
+};
+
+const someLedgers = async (pool: Pool): Promise<string[]> => {
+  const rows = await query<{ ledger: string }>(
+    pool,
+    sql`(select distinct ledger from (select ledger from runtime.command_results limit ${forgetRowsMax}) as kept)
+        union (select ledger from runtime.stream_snapshots limit ${forgetRowsMax})`,
   );
-  await forgetInSlices(() =>
-    query(
-      pool,
-      sql`delete from runtime.command_results where (ledger, command_id) in (
-        select ledger, command_id from runtime.command_results limit ${forgetRowsMax}) returning 1`,
-    ),
-  );
+  return rows.map(({ ledger }) => ledger);
 };
 
 const forgetRowsMax = 10_000;
@@ -130,15 +127,17 @@ const forgetInSlices = async (forgetSome: () => Promise<readonly unknown[]>): Pr
   while ((await forgetSome()).length === forgetRowsMax);
 };
 
-const forgetCommands = (connection: Transaction, ledger: string): Promise<void> =>
-  forgetInSlices(() =>
+const forgetAll = async (connection: Transaction, ledgers: readonly string[]): Promise<void> => {
+  await forgetInSlices(() =>
     query(
       connection,
-      sql`delete from runtime.command_results where ledger = ${ledger} and command_id in (
-        select command_id from runtime.command_results where ledger = ${ledger} limit ${forgetRowsMax})
-        returning 1`,
+      sql`delete from runtime.command_results where (ledger, command_id) in (
+        select ledger, command_id from runtime.command_results where ledger = any(${ledgers}::uuid[])
+        limit ${forgetRowsMax}) returning 1`,
     ),
   );
+  await query(connection, sql`delete from runtime.stream_snapshots where ledger = any(${ledgers}::uuid[])`);
+};
 
 /** A snapshot says that every command up to it is here: it must not be built on rows that were dropped meanwhile. */
 const isThere = async (connection: Transaction, ledger: string, commandId: string): Promise<boolean> => {

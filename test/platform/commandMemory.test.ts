@@ -108,6 +108,23 @@ describe("what is kept of a ledger", () => {
   });
 });
 
+test("keys were thrown away a part at a time: a ledger's last one stood while one before it was gone", async () => {
+  await keep(randomUUID(), 0n, undefined, 500);
+  const asked = vi.spyOn(pg.Client.prototype, "query");
+  onTestFinished(() => asked.mockRestore());
+  await forgetKeptCommands(pool);
+  const statements = asked.mock.calls.map(([statement]: unknown[]) =>
+    typeof statement === "object" && statement !== null && "text" in statement ? String(statement.text) : statement,
+  );
+  const kinds = statements.map((text) => String(text).trim().split(" ", 1)[0]);
+  expect(kinds.filter((kind) => /begin|delete|commit/.test(String(kind)))).toEqual([
+    "begin",
+    "delete",
+    "delete",
+    "commit",
+  ]);
+});
+
 test("a ledger that could hand nothing over for long stopped the process: it does so in slices", async () => {
   const asked = vi.spyOn(pg.Client.prototype, "query");
   onTestFinished(() => asked.mockRestore());
