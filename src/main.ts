@@ -23,7 +23,9 @@ import { organizationInvitation } from "./commands/inviting.ts";
 import { organizationCreation, organizationRenaming } from "./commands/organizationCreation.ts";
 import { organizationMemberAddition, organizationMemberRemoval } from "./commands/organizationMembership.ts";
 import { organizationSwitch } from "./commands/organizationSwitch.ts";
+import { planningOperations } from "./commands/planning.ts";
 import { registration } from "./commands/registration.ts";
+import { repositoryOperations } from "./commands/repositories.ts";
 import { sessionStanding } from "./commands/sessions.ts";
 import { login, logout, logoutEverywhere, refresh } from "./commands/signIn.ts";
 import { workspaceCreation } from "./commands/workspaceCreation.ts";
@@ -45,6 +47,8 @@ import type { App } from "./http/binder.ts";
 import { credentialRoutes } from "./http/credentials.ts";
 import { invitationRoutes } from "./http/invitations.ts";
 import { organizationRoutes } from "./http/organizations.ts";
+import { planningRoutes } from "./http/planning.ts";
+import { repositoryRoutes } from "./http/repositories.ts";
 import type { Route } from "./http/route.ts";
 import { createServer } from "./http/server.ts";
 import { workspaceRoutes } from "./http/workspaces.ts";
@@ -234,6 +238,8 @@ const features =
       removeMember: memberRemoval({ handler }),
     });
     credentialRoutes(app);
+    repositoryRoutes(app, repositoryOperations({ handler, blindIndex }));
+    planningRoutes(app, planningOperations({ handler, blindIndex }));
     auditRoutes(app, {
       codec,
       read: (work) => readAsTenant(pool, work),

@@ -6,7 +6,22 @@ import { accessLog } from "./audit/accessLog.ts";
 import { credential } from "./credentials/credential.ts";
 import { creditLedger } from "./credits/creditLedger.ts";
 import { ledgerSeal } from "./credits/ledgerSeal.ts";
+import {
+  component,
+  epic,
+  feature,
+  product,
+  productBrief,
+  productRequirement,
+  subtask,
+  task,
+  technicalRequirement,
+  userStory,
+} from "./planning/planning.ts";
+import { job } from "./repositories/job.ts";
+import { repository } from "./repositories/repository.ts";
 import { invitation } from "./tenancy/invitation.ts";
+import { keyClaim } from "./tenancy/keyClaim.ts";
 import { nameClaim } from "./tenancy/nameClaim.ts";
 import { organization } from "./tenancy/organization.ts";
 import { slugClaim } from "./tenancy/slugClaim.ts";
@@ -21,10 +36,23 @@ export const aggregates = [
   organization,
   nameClaim,
   slugClaim,
+  keyClaim,
   workspace,
   invitation,
   creditLedger,
   ledgerSeal,
   credential,
+  repository.aggregate,
+  job.aggregate,
+  product.aggregate,
+  productBrief.aggregate,
+  epic.aggregate,
+  productRequirement.aggregate,
+  technicalRequirement.aggregate,
+  feature.aggregate,
+  userStory.aggregate,
+  component.aggregate,
+  task.aggregate,
+  subtask.aggregate,
   accessLog,
 ] as const;

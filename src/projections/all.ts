@@ -5,8 +5,10 @@ import { credentials } from "./credentials.ts";
 import { invitations } from "./invitations.ts";
 import { ledgerSeals } from "./ledgerSeals.ts";
 import { organizations } from "./organizations.ts";
+import { planningItems } from "./planning.ts";
 import type { Projection } from "./projection.ts";
 import { refreshTokens } from "./refreshTokens.ts";
+import { jobs, repositories } from "./repositories.ts";
 import { users } from "./users.ts";
 import { workspaces } from "./workspaces.ts";
 
@@ -19,6 +21,9 @@ export const projections: readonly Projection[] = [
   invitations,
   apiKeys,
   credentials,
+  repositories,
+  jobs,
+  planningItems,
   billing,
   ledgerSeals,
   auditLog,

@@ -16,6 +16,7 @@ import {
   switchedTo,
 } from "../support/client.ts";
 import { installation } from "../support/everfold.ts";
+import { planned, plannedKinds } from "../support/planned.ts";
 import { headOf } from "../support/stored.ts";
 
 const workspaceRoles = ["viewer", "member", "admin", "owner"] as const;
@@ -124,6 +125,31 @@ const sceneIn = async (): Promise<Scene> => {
   return { ...ids, ...inBilling, apiKeyId, invitationId: invitation.id };
 };
 
+/** Where a route is about what is planned or kept in repositories: one of each kind, and to restore a deleted one. */
+const furnished = async (scene: Scene, { permission, name }: Route): Promise<Scene> => {
+  if (!/^(planning|repository|job):/.test(permission)) return scene;
+  const { accessToken: token } = await actAs("organizationAdmin", scene);
+  const made = async (path: string, body: object): Promise<string> => {
+    const { id } = expectStatus(201, await api.post(path, body, { token }));
+    return id;
+  };
+  const ids: Record<string, string> = {};
+  const word = `planned${randomUUID()}`;
+  const repositories = `/organizations/${scene.organizationId}/repositories`;
+  ids["repositoryId"] = await made(repositories, { name: word });
+  ids["jobId"] = await made(`${repositories}/${ids["repositoryId"]}/jobs`, { type: "index" });
+  const plans = `/workspaces/${scene.workspaceId}`;
+  for (const { idName, path } of plannedKinds)
+    ids[idName] = await made(`${plans}/${path}`, planned(idName, { ids, word }));
+  if (name.startsWith("Restore")) {
+    const noun = name.slice("Restore".length);
+    const own = plannedKinds.find((each) => each.noun === noun);
+    const one = own ? `${plans}/${own.path}/${ids[own.idName]}` : `${repositories}/${ids["repositoryId"]}`;
+    expectStatus(200, await api.delete(one, { token }));
+  }
+  return { ...scene, ...ids };
+};
+
 /** The route's example, sent where and about what there is. */
 const call = async (route: Route, caller: Caller, scene: Scene): Promise<Answer> => {
   const ids: Readonly<Record<string, string>> = scene;
@@ -184,6 +210,7 @@ const ownBody = (
     CreateOrganization: { name: `Acme ${randomUUID()}`, slug: `acme-${randomUUID()}` },
     RenameOrganization: { name: `Acme ${randomUUID()}` },
     AddOrganizationMember: { email: cast.newcomer.email },
+    ...Object.fromEntries(plannedKinds.map((kind) => [`Create${kind.noun}`, planned(kind.idName, { ids: scene })])),
     TransferCredits: { toWorkspaceId: scene.otherWorkspaceId },
   };
   return bodies[operation] ?? {};
@@ -237,7 +264,7 @@ test.for(callers)(
     for (const route of routes) {
       const isRefused = expectedStatus(route, caller) !== route.status;
       // What is let through may change the scene; what is refused may not, so one does for all.
-      const scene = isRefused || route.method === "GET" ? shared : await sceneIn();
+      const scene = await furnished(isRefused || route.method === "GET" ? shared : await sceneIn(), route);
       table.set(route.name, (await call(route, caller, scene)).status);
     }
     expect(table).toEqual(new Map(routes.map((route) => [route.name, expectedStatus(route, caller)])));
@@ -246,7 +273,7 @@ test.for(callers)(
 
 const statusOf = async (name: string, caller: Caller, scene: Scene): Promise<number | undefined> => {
   const route = routes.find((each) => each.name === name);
-  return route && (await call(route, caller, scene)).status;
+  return route && (await call(route, caller, await furnished(scene, route))).status;
 };
 
 test("RBAC-13: a viewer writes nothing, a member deletes no workspace, an admin has no say in billing", async () => {

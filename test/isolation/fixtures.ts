@@ -1,4 +1,5 @@
 import { type Client, expectStatus, type SignedIn, signedIn } from "../support/client.ts";
+import { planned, plannedKinds } from "../support/planned.ts";
 
 /** What a fixture makes its thing with: an administrator, what was made before, and a word no other tenant has. */
 type Making = {
@@ -62,6 +63,22 @@ export const fixtures: Readonly<Record<string, (making: Making) => Promise<strin
     });
     return budget.id;
   },
+  repositoryId: async (making) =>
+    (await making.post(`${inOrganization(making)}/repositories`, { name: making.word })).id,
+  jobId: async (making) => {
+    const ofRepository = `${inOrganization(making)}/repositories/${making.ids["repositoryId"]}`;
+    return (await making.post(`${ofRepository}/jobs`, { type: "index", payload: { of: making.word } })).id;
+  },
+  ...Object.fromEntries(
+    plannedKinds.map(({ idName, path }) => [
+      idName,
+      async (making: Making) => (await making.post(`${inWorkspace(making)}/${path}`, planned(idName, making))).id,
+    ]),
+  ),
+  parentId: async ({ ids }) => String(ids["productId"]),
+  after: async ({ ids }) => String(ids["epicId"]),
+  before: async ({ ids }) => String(ids["epicId"]),
+  assigneeId: async ({ ids }) => String(ids["userId"]),
   toWorkspaceId: async ({ post, word }) => (await post("/workspaces", { name: `${word} too` })).id,
   resourceId: async ({ ids }) => String(ids["workspaceId"]),
   "scope.id": async ({ ids }) => String(ids["userId"]),
