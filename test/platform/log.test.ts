@@ -28,21 +28,24 @@ describe("the log", () => {
   it("LOG-02: keeps secrets out, by their name, by their shape and in errors", () => {
     const canary = "canary-s3cret";
     const jwt = `eyJhbGciOiJSUzI1NiJ9.${canary}.${canary}`;
+    const apiKey = `evf_${"0".repeat(22)}_canaryOfAKey`;
     const text = logged((log) => {
       log.info({ password: canary, body: { refreshToken: canary }, request: { headers: { authorization: canary } } });
       log.info(`Bearer ${canary} was sent`);
+      log.info(`the key ${apiKey} was sent`);
       log.error({ error: Object.assign(new Error(`bad token ${jwt}`), { parameters: [canary] }) });
       log.error({ error: new Error("cannot connect", { cause: new Error(`postgres://me:${canary}@db/x`) }) });
       log.error({ error: canary });
       log.info({ list: [{ secret: canary }], nested: { in: { the: { deep: { down: { there: canary } } } } } });
     });
     expect(text).not.toContain(canary);
+    expect(text).not.toContain("canaryOfAKey");
     expect(
       text
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line).level),
-    ).toHaveLength(6);
+    ).toHaveLength(7);
   });
 
   it("tells what an error was caused by", () => {
