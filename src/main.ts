@@ -237,9 +237,7 @@ const features =
       changeMemberRole: memberRoleChange({ handler }),
       removeMember: memberRemoval({ handler }),
     });
-    credentialRoutes(app);
-    repositoryRoutes(app, repositoryOperations({ handler, blindIndex }));
-    planningRoutes(app, planningOperations({ handler, blindIndex }));
+    smallFeatures(app, { handler, blindIndex });
     auditRoutes(app, {
       codec,
       read: (work) => readAsTenant(pool, work),
@@ -271,6 +269,13 @@ const features =
       },
     });
   };
+
+/** What needs nothing but the handler and claims. */
+const smallFeatures = (app: App, means: { handler: Handler; blindIndex: BlindIndex }): void => {
+  credentialRoutes(app);
+  repositoryRoutes(app, repositoryOperations(means));
+  planningRoutes(app, planningOperations(means));
+};
 
 const invitationOperations = (
   { handler, vault }: Pick<Within, "handler" | "vault">,
