@@ -5,7 +5,7 @@ import type { Session } from "./wire/session.ts";
 
 export type BatchAppend = {
   append(stream: string, events: readonly ProposedEvent[], expected: bigint): Promise<Appended | "conflict">;
-  /** Takes no more, and ends when what waits has been answered. */
+  /** Takes no more, and ends when what waits has been answered or given up. */
   retire(): void;
   close(): void;
 };
@@ -30,15 +30,19 @@ export const openBatchAppend = (
   session: Session,
   { timeoutMs, onEnd }: { timeoutMs: number; onEnd: () => void },
 ): BatchAppend => {
-  const { say, end, answers } = session.converse("BatchAppend");
-  const waiting = waitingFor(timeoutMs);
+  const { say, answers } = session.converse("BatchAppend");
   let isOpen = true;
+  // EventStoreDB looks whether its caller has ended the call only after it has written an answer: with nothing to
+  // answer the call stays open for ever, and with more than one the others are not answered. So it is never ended.
+  const waiting = waitingFor(timeoutMs, () => {
+    if (!isOpen) answers.breakOff();
+  });
 
   const retire = () => {
     if (!isOpen) return;
     isOpen = false;
-    end();
     onEnd();
+    if (waiting.isEmpty()) answers.breakOff();
   };
   const listen = async () => {
     for await (const messages of answers) for (const message of messages) waiting.settle(message);
@@ -73,7 +77,7 @@ export const openBatchAppend = (
  * Not a Map: V8 ties each table that a Map has outgrown to the next one, so that after a full collection everything
  * that ever waited stays until the one after that, and each young collection takes ten times as long.
  */
-const waitingFor = (timeoutMs: number) => {
+const waitingFor = (timeoutMs: number, onEmpty: () => void) => {
   const [idStart, countDigits] = [randomUUID().slice(0, 24), 12];
   const waiting: (Waiting | undefined)[] = [];
   /** How many were sent before the first that waits. */
@@ -88,6 +92,7 @@ const waitingFor = (timeoutMs: number) => {
       waiting.shift();
       gone += 1;
     }
+    if (append && waiting.length === 0) onEmpty();
     return append;
   };
   const loseFirst = (reason: string, cause?: unknown) => take(0)?.reject(new AppendAnswerLost(reason, { cause }));
@@ -103,6 +108,7 @@ const waitingFor = (timeoutMs: number) => {
   };
 
   return {
+    isEmpty: () => waiting.length === 0,
     /** @returns its correlation id */
     add(append: Waiting): string {
       const count = gone + waiting.push(append) - 1;

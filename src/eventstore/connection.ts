@@ -45,6 +45,17 @@ type Standing = {
 export const connectTo = (url: string, { appendTimeoutMs }: { appendTimeoutMs: number }): Connection => {
   let access = newAccess(url);
   let standing: Standing = {};
+  const retired = new Set<Standing>();
+
+  /** What is under way over it still comes to its end. */
+  const retire = async (former: Standing): Promise<void> => {
+    retired.add(former);
+    (await ifAny(former.appends))?.retire();
+    const session = await ifAny(former.session);
+    session?.retire();
+    await session?.closed;
+    retired.delete(former);
+  };
 
   const abandon = (which: Access) => {
     if (which !== access) return;
@@ -85,18 +96,16 @@ export const connectTo = (url: string, { appendTimeoutMs }: { appendTimeoutMs: n
     },
     async close() {
       const { client, session, appends } = standing;
+      for (const former of retired) {
+        (await ifAny(former.appends))?.close();
+        (await ifAny(former.session))?.close();
+      }
       (await ifAny(appends))?.close();
       (await ifAny(session))?.retire();
       const opened = await ifAny(client);
       if (opened) (await channelOf.call(opened)).close();
     },
   };
-};
-
-/** What is under way over them still comes to its end. */
-const retire = async ({ session, appends }: Standing): Promise<void> => {
-  (await ifAny(appends))?.retire();
-  (await ifAny(session))?.retire();
 };
 
 const ifAny = <T>(made: Promise<T> | undefined): Promise<T | undefined> =>

@@ -23,6 +23,10 @@ export type Session = {
   converse(method: string): { say(message: Uint8Array): void; end(): void; answers: Answers };
   /** No calls begin any more; those that are under way go on to their end. */
   retire(): void;
+  /** Breaks off what is under way as well. */
+  close(): void;
+  /** Resolves when nothing is under way any more and the connection is gone. */
+  closed: Promise<void>;
 };
 
 const connectTimeoutMs = 3_000;
@@ -55,6 +59,8 @@ export const openSession = async (place: Place, onEnd: () => void): Promise<Sess
     .once("close", onEnd);
   keepAlive(session, place.keepAlive, onEnd);
   const open = opening(session, place);
+  const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
+  session.once("close", onClosed);
 
   return {
     ask(method, request) {
@@ -70,6 +76,8 @@ export const openSession = async (place: Place, onEnd: () => void): Promise<Sess
       session.close();
       onEnd();
     },
+    close: () => session.destroy(),
+    closed,
   };
 };
 

@@ -1,0 +1,59 @@
+import type { ServerHttp2Session } from "node:http2";
+import { expect, test } from "vitest";
+import { openBatchAppend } from "../../src/eventstore/batchAppend.ts";
+import { AppendAnswerLost } from "../../src/eventstore/store.ts";
+import { openSession } from "../../src/eventstore/wire/session.ts";
+import { appendingServer } from "./wire/appendingServer.ts";
+
+const soon = { timeout: 10_000, interval: 10 };
+
+type Answer = Parameters<Parameters<typeof appendingServer>[0]["append"]>[0];
+
+const appending = async (timeoutMs: number) => {
+  const asked: Answer[] = [];
+  const server = await appendingServer({ append: (answer) => void asked.push(answer) });
+  const keepAlive = { intervalMs: -1, timeoutMs: -1 };
+  const session = await openSession(
+    { address: server.address, tls: undefined, headers: {}, keepAlive },
+    () => undefined,
+  );
+  const appends = openBatchAppend(session, { timeoutMs, onEnd: () => undefined });
+  const retire = () => {
+    appends.retire();
+    session.retire();
+  };
+  return { ...server, session, appends, asked, retire };
+};
+
+/** A ping is answered after everything that was sent before. */
+const everythingSentIsHeard = (session: ServerHttp2Session) =>
+  new Promise<void>((resolve) => void session.ping(() => resolve()));
+
+test("a connection that is retired while nothing waits for an answer closes", async () => {
+  const { sessions, appends, asked, retire } = await appending(60_000);
+  const append = appends.append("draw-1", [], 0n);
+  await expect.poll(() => asked.length, soon).toBe(1);
+  asked[0]?.appended();
+  await append;
+  retire();
+  await expect.poll(() => sessions.size, soon).toBe(0);
+});
+
+test("all that waits when a connection is retired still gets its answer, and then the connection closes", async () => {
+  const { sessions, appends, asked, retire } = await appending(60_000);
+  const appended = Promise.all([1, 2, 3].map((draw) => appends.append(`draw-${draw}`, [], 0n)));
+  await expect.poll(() => asked.length, soon).toBe(3);
+  retire();
+  await Promise.all([...sessions].map(everythingSentIsHeard));
+  for (const answer of asked) answer.appended();
+  expect(await appended).toEqual(Array(3).fill({ revision: 0n, position: 1n }));
+  await expect.poll(() => sessions.size, soon).toBe(0);
+});
+
+test("a retired connection whose last append is never answered closes when that is given up", async () => {
+  const { sessions, appends, retire } = await appending(50);
+  const lost = appends.append("draw-1", [], 0n);
+  retire();
+  await expect(lost).rejects.toThrow(AppendAnswerLost);
+  await expect.poll(() => sessions.size, soon).toBe(0);
+});
