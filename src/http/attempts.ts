@@ -6,16 +6,21 @@ import { userAgentOf } from "./request.ts";
 
 type Notes = Pick<Ports, "accessNotes">;
 
-/** RBAC-11, TEN-15: the access check, or the command itself, did not let the caller do this. */
-export const noteDenial = (
-  { accessNotes }: Notes,
-  request: FastifyRequest,
-  { code }: Pick<Rejection, "code">,
-): void => {
+/** RBAC-11, TEN-15: the access check did not let the caller do this, for the reason that the log is told. */
+export const noteDenial = (notes: Notes, request: FastifyRequest, { code }: Pick<Rejection, "code">): void =>
+  noteRefusal(notes, request, { code, reason: request.told.reason ?? code.toLowerCase() });
+
+/** The access check did, and the command did not: it knows more of who may do what to whom. */
+export const noteForbidden = (notes: Notes, request: FastifyRequest, { code }: Pick<Rejection, "code">): void =>
+  noteRefusal(notes, request, { code, reason: code.toLowerCase() });
+
+type Grounds = { code: string; reason: string };
+
+const noteRefusal = ({ accessNotes }: Notes, request: FastifyRequest, { code, reason }: Grounds): void => {
   const { auth, told } = request;
   const data = {
     ...{ organizationId: auth?.organizationId ?? null, operation: operationOf(request), code },
-    ...{ reason: told.reason ?? code.toLowerCase(), tier: told.tier ?? null, role: told.role ?? null },
+    ...{ reason, tier: told.tier ?? null, role: told.role ?? null },
     targetOrganizationId: told.organizationId ?? null,
     targetWorkspaceId: told.workspaceId ?? null,
   };

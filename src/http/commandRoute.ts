@@ -7,7 +7,7 @@ import type { Operation } from "../commands/operation.ts";
 import type { Command, EventDefs } from "../kernel/decider.ts";
 import { derivedId } from "../kernel/ids.ts";
 import { isRejection } from "../kernel/rejection.ts";
-import { noteDenial } from "./attempts.ts";
+import { noteForbidden } from "./attempts.ts";
 import { Positioned, Success, success } from "./envelope.ts";
 import { failureOfRejection, sendFailure, validated } from "./errors.ts";
 import { CommandHeaders } from "./headers.ts";
@@ -81,7 +81,7 @@ export const bindCommand = <I extends z.ZodObject, A, D extends EventDefs, S>(
         reply.header("x-event-position", String(position));
       };
       if (isRejection(outcome)) {
-        if (outcome.rejected === "forbidden" && !isTrial) noteDenial(ports, request, outcome);
+        if (outcome.rejected === "forbidden" && !isTrial) noteForbidden(ports, request, outcome);
         if (outcome.position !== undefined) remember(request.auth?.actor.id ?? null, outcome.position);
         return sendFailure(request, reply, failureOfRejection(outcome));
       }
