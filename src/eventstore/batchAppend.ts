@@ -13,8 +13,8 @@ export type BatchAppend = {
 type Waiting = {
   resolve(outcome: Appended | "conflict"): void;
   reject(error: Error): void;
-  /** On the clock of `Date.now`. */
-  deadlineMs: number;
+  /** On the clock of `performance.now`, which nobody can set back. */
+  givenUpAtMs: number;
 };
 
 /**
@@ -58,9 +58,8 @@ export const openBatchAppend = (
     append: (stream, events, expected) =>
       new Promise((resolve, reject) => {
         if (!isOpen) return reject(new AppendAnswerLost("the connection had ended"));
-        const deadlineMs = Date.now() + timeoutMs;
-        const correlationId = waiting.add({ resolve, reject, deadlineMs });
-        say(encodeAppend({ correlationId, stream, expected, deadlineMs, events }));
+        const correlationId = waiting.add({ resolve, reject, givenUpAtMs: performance.now() + timeoutMs });
+        say(encodeAppend({ correlationId, stream, expected, deadlineMs: Date.now() + timeoutMs, events }));
       }),
     retire,
     close() {
@@ -69,6 +68,9 @@ export const openBatchAppend = (
     },
   };
 };
+
+/** So many slots of what is settled stay in front of the first that waits: to cut them off costs what is left. */
+const settledMax = 1_024;
 
 /**
  * The appends that have no answer yet, in the order they were sent, which is that of their deadlines. Their correlation
@@ -80,35 +82,42 @@ export const openBatchAppend = (
 const waitingFor = (timeoutMs: number, onEmpty: () => void) => {
   const [idStart, countDigits] = [randomUUID().slice(0, 24), 12];
   const waiting: (Waiting | undefined)[] = [];
-  /** How many were sent before the first that waits. */
+  /** How many were sent before the first slot. */
   let gone = 0;
+  /** The slot of the first that waits. */
+  let first = 0;
   /** One timer for all: nearly every append is answered long before. */
   let sweeping: NodeJS.Timeout | undefined;
 
+  const isEmpty = () => first === waiting.length;
   const take = (index: number): Waiting | undefined => {
     const append = waiting[index];
-    if (append) waiting[index] = undefined;
-    while (waiting.length > 0 && waiting[0] === undefined) {
-      waiting.shift();
-      gone += 1;
+    if (!append) return undefined;
+    waiting[index] = undefined;
+    while (!isEmpty() && waiting[first] === undefined) first += 1;
+    if (isEmpty() || (first > settledMax && first > waiting.length / 2)) {
+      waiting.splice(0, first);
+      gone += first;
+      first = 0;
     }
-    if (append && waiting.length === 0) onEmpty();
+    if (isEmpty()) onEmpty();
     return append;
   };
-  const loseFirst = (reason: string, cause?: unknown) => take(0)?.reject(new AppendAnswerLost(reason, { cause }));
+  const loseFirst = (reason: string, cause?: unknown) => take(first)?.reject(new AppendAnswerLost(reason, { cause }));
   const sweep = () => {
     sweeping = undefined;
-    for (let [first] = waiting; first; [first] = waiting) {
-      if (first.deadlineMs > Date.now()) return sweepIn(first.deadlineMs - Date.now());
+    for (let oldest = waiting[first]; oldest; oldest = waiting[first]) {
+      const leftMs = oldest.givenUpAtMs - performance.now();
+      if (leftMs > 0) return sweepIn(leftMs);
       loseFirst(`no answer within ${timeoutMs} ms`);
     }
   };
   const sweepIn = (ms: number) => {
-    sweeping = setTimeout(sweep, ms).unref();
+    sweeping = setTimeout(sweep, Math.ceil(ms)).unref();
   };
 
   return {
-    isEmpty: () => waiting.length === 0,
+    isEmpty,
     /** @returns its correlation id */
     add(append: Waiting): string {
       const count = gone + waiting.push(append) - 1;
@@ -124,7 +133,7 @@ const waitingFor = (timeoutMs: number, onEmpty: () => void) => {
     },
     loseAll(reason: string, cause: unknown): void {
       clearTimeout(sweeping);
-      while (waiting.length > 0) loseFirst(reason, cause);
+      while (!isEmpty()) loseFirst(reason, cause);
     },
   };
 };

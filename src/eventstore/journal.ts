@@ -63,11 +63,12 @@ const chained = (events: readonly NewEvent[], from: string): [NewEvent[], string
  * it says neither the same events are sent again, which the store recognises by their ids.
  */
 const appendOnce = async (store: EventStore, stream: string, events: readonly NewEvent[], expected: bigint) => {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   let isInDoubt = false;
   for (;;) {
     try {
-      if (!isInDoubt || Date.now() - startedAt < resendMaxMs) return await store.append(stream, events, expected);
+      if (!isInDoubt || performance.now() - startedAt < resendMaxMs)
+        return await store.append(stream, events, expected);
     } catch (error) {
       const isLost = error instanceof AppendAnswerLost;
       if (!isLost && !(isInDoubt && error instanceof EventStoreUnavailable)) throw error;
@@ -75,7 +76,7 @@ const appendOnce = async (store: EventStore, stream: string, events: readonly Ne
     }
     const found = await whatHappened(store, stream, events, expected);
     if (found) return found;
-    if (Date.now() - startedAt > unknownMaxMs)
+    if (performance.now() - startedAt > unknownMaxMs)
       throw new EventStoreUnavailable("the event store did not say whether an append happened");
     await delay(retryMs * (0.5 + Math.random()));
   }

@@ -1,5 +1,5 @@
 import type { ServerHttp2Session } from "node:http2";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { openBatchAppend } from "../../src/eventstore/batchAppend.ts";
 import { AppendAnswerLost } from "../../src/eventstore/store.ts";
 import { openSession } from "../../src/eventstore/wire/session.ts";
@@ -56,4 +56,35 @@ test("a retired connection whose last append is never answered closes when that 
   retire();
   await expect(lost).rejects.toThrow(AppendAnswerLost);
   await expect.poll(() => sessions.size, soon).toBe(0);
+});
+
+test("what is not answered is given up in its time, though the clock was set back meanwhile", async () => {
+  const { appends } = await appending(50);
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const lost = appends.append("draw-1", [], 0n).catch((error: unknown) => error);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  const isGivenUp = vi.fn();
+  void lost.then(isGivenUp);
+  await expect.poll(() => isGivenUp.mock.calls.length, soon).toBe(1);
+  expect(await lost).toBeInstanceOf(AppendAnswerLost);
+});
+
+test("answers find their appends in any order, also when the oldest is never answered", async () => {
+  const { appends, asked } = await appending(60_000);
+  const outcomes = Array.from({ length: 5_000 }, (_, draw) =>
+    appends.append(`draw-${draw}`, [], 0n).then(
+      () => "appended",
+      () => "lost",
+    ),
+  );
+  await expect.poll(() => asked.length, soon).toBe(5_000);
+  for (const answer of asked.slice(3_000).toReversed()) answer.appended();
+  for (const answer of asked.slice(1, 2_999)) answer.appended();
+  await Promise.all(outcomes.toSpliced(2_999, 1).slice(1));
+  asked[0]?.appended();
+  await outcomes[0];
+  appends.close();
+  expect(await outcomes[2_999]).toBe("lost");
+  expect((await Promise.all(outcomes)).filter((outcome) => outcome === "lost")).toHaveLength(1);
 });
