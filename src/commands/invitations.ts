@@ -9,7 +9,7 @@ const { InvitationIssued, InvitationRenewed, InvitationAccepted } = invitation.e
 const OfInvitation = z.object({ invitationId: z.uuid() });
 const ofInvitation = ({ invitationId }: { invitationId: string }): string => invitationId;
 
-export const InvitationStatus = z.enum(["open", "accepted", "revoked", "expired"]);
+const InvitationStatus = z.enum(["open", "accepted", "revoked", "expired"]);
 export const InvitationView = z.object({
   id: z.uuid(),
   organizationId: z.uuid(),

@@ -31,12 +31,9 @@ type Options = {
 const gatheringMs = 2;
 /** In one statement. */
 const askedMax = 500;
-/** After so many a Map is made anew: the tables it has outgrown are tied to each other, and garbage with them. */
-const endedMax = 1_000;
 
 export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
   let sought = new Map<string, LookUp>();
-  let ended = 0;
   let underWay: Promise<void> | undefined;
   let isSoon = false;
 
@@ -98,9 +95,8 @@ export const lookUpsIn = ({ isHeld, ask }: Options): LookUps => {
       for (const [commandId, lookUp] of sought) lookUp.found ??= commands.get(commandId);
     },
     end(commandIds) {
-      for (const commandId of commandIds) if (sought.delete(commandId)) ended += 1;
-      if (ended < endedMax) return;
-      ended = 0;
+      for (const commandId of commandIds) sought.delete(commandId);
+      // The tables that a Map has outgrown are tied to each other, and garbage with them: it is not to go on for ever.
       sought = new Map(sought);
     },
   };

@@ -30,7 +30,7 @@ export const sealedField = <D extends EventDefs>(
 };
 
 /** Text in clear for each sealed one, with one question to the vault for all of them. */
-export type Opening = (sealed: readonly string[], read: Transaction) => Promise<string[]>;
+type Opening = (sealed: readonly string[], read: Transaction) => Promise<string[]>;
 
 export const opening =
   (vault: Pick<KeyVault, "keysToRead">): Opening =>
