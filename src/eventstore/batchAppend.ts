@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { AppendAnswerLost, type Appended } from "./store.ts";
+import { AppendAnswerLost, type Appended, EventStoreUnavailable } from "./store.ts";
 import { decodeAppendAnswer, encodeAppend, type ProposedEvent } from "./wire/appendMessages.ts";
 import type { Session } from "./wire/session.ts";
 
@@ -44,8 +44,12 @@ export const openBatchAppend = (
     onEnd();
     if (waiting.isEmpty()) answers.breakOff();
   };
+  const settle = (message: Buffer) => {
+    // The node is not ready, or not the leader any more: the next connection looks for the one that is.
+    if (waiting.settle(message) instanceof EventStoreUnavailable) retire();
+  };
   const listen = async () => {
-    for await (const messages of answers) for (const message of messages) waiting.settle(message);
+    for await (const messages of answers) for (const message of messages) settle(message);
   };
   listen()
     .catch((cause: unknown) => cause)
@@ -125,11 +129,12 @@ const waitingFor = (timeoutMs: number, onEmpty: () => void) => {
       return idStart + count.toString(16).padStart(countDigits, "0");
     },
     /** An answer may come after its append was given up. */
-    settle(message: Buffer): void {
+    settle(message: Buffer): Appended | "conflict" | Error {
       const { correlationId, outcome } = decodeAppendAnswer(message);
       const append = take(Number.parseInt(correlationId.slice(idStart.length), 16) - gone);
       if (outcome instanceof Error) append?.reject(outcome);
       else append?.resolve(outcome);
+      return outcome;
     },
     loseAll(reason: string, cause: unknown): void {
       clearTimeout(sweeping);

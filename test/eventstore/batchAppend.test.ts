@@ -1,7 +1,7 @@
 import type { ServerHttp2Session } from "node:http2";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openBatchAppend } from "../../src/eventstore/batchAppend.ts";
-import { AppendAnswerLost } from "../../src/eventstore/store.ts";
+import { AppendAnswerLost, EventStoreUnavailable } from "../../src/eventstore/store.ts";
 import { openSession } from "../../src/eventstore/wire/session.ts";
 import { appendingServer } from "./wire/appendingServer.ts";
 
@@ -17,12 +17,13 @@ const appending = async (timeoutMs: number) => {
     { address: server.address, tls: undefined, headers: {}, keepAlive },
     () => undefined,
   );
-  const appends = openBatchAppend(session, { timeoutMs, onEnd: () => undefined });
+  const onEnd = vi.fn();
+  const appends = openBatchAppend(session, { timeoutMs, onEnd });
   const retire = () => {
     appends.retire();
     session.retire();
   };
-  return { ...server, session, appends, asked, retire };
+  return { ...server, session, appends, asked, onEnd, retire };
 };
 
 /** A ping is answered after everything that was sent before. */
@@ -51,10 +52,11 @@ test("all that waits when a connection is retired still gets its answer, and the
 });
 
 test("a retired connection whose last append is never answered closes when that is given up", async () => {
-  const { sessions, appends, retire } = await appending(50);
-  const lost = appends.append("draw-1", [], 0n);
+  const { sessions, appends, asked, retire } = await appending(300);
+  const lost = appends.append("draw-1", [], 0n).catch((error: unknown) => error);
+  await expect.poll(() => asked.length, soon).toBe(1);
   retire();
-  await expect(lost).rejects.toThrow(AppendAnswerLost);
+  expect(await lost).toBeInstanceOf(AppendAnswerLost);
   await expect.poll(() => sessions.size, soon).toBe(0);
 });
 
@@ -87,4 +89,14 @@ test("answers find their appends in any order, also when the oldest is never ans
   appends.close();
   expect(await outcomes[2_999]).toBe("lost");
   expect((await Promise.all(outcomes)).filter((outcome) => outcome === "lost")).toHaveLength(1);
+});
+
+test("a node that is not ready writes nothing and says so, and is appended to no more", async () => {
+  const { appends, asked, onEnd } = await appending(60_000);
+  const refused = appends.append("draw-1", [], 0n).catch((error: unknown) => error);
+  await expect.poll(() => asked.length, soon).toBe(1);
+  expect(onEnd).not.toHaveBeenCalled();
+  asked[0]?.refused("google.protobuf.Empty");
+  expect(await refused).toBeInstanceOf(EventStoreUnavailable);
+  expect(onEnd).toHaveBeenCalledOnce();
 });

@@ -13,9 +13,11 @@ const connected = async (does: Partial<Parameters<typeof appendingServer>[0]>) =
 };
 
 test("what is still under way over a connection that was retired ends when everything is closed", async () => {
-  const { connection, sessions } = await connected({ read: () => undefined });
+  const asked = Promise.withResolvers<unknown>();
+  const { connection, sessions } = await connected({ read: (call) => void asked.resolve(call) });
   const session = await connection.session();
   const read = Array.fromAsync(session.ask("Read", new Uint8Array())).catch((error: unknown) => error);
+  await asked.promise;
   session.retire();
   expect(await connection.session()).not.toBe(session);
   await connection.close();

@@ -1,5 +1,5 @@
 import messages from "@eventstore/db-client/generated/streams_pb.js";
-import { AppendAnswerLost, type Appended, noStream } from "../store.ts";
+import { AppendAnswerLost, type Appended, EventStoreUnavailable, noStream } from "../store.ts";
 import { type MessageReader, messageIn, nextField, openMessage, unsignedIn } from "./protobufReader.ts";
 import { type MessageWriter, openWriter, putContent, putHeader, putNumber, written } from "./protobufWriter.ts";
 import { uuidIn } from "./uuid.ts";
@@ -128,5 +128,7 @@ const refusalIn = (bytes: Buffer): "conflict" | Error => {
   const kind = error?.getDetails()?.getTypeName().split(".").at(-1);
   if (kind === "WrongExpectedVersion") return "conflict";
   const message = `the event store refused an append: ${kind} ${error?.getMessage()}`;
+  // NotHandled has no details: the node is not ready, or too busy, and has written nothing.
+  if (kind === "Empty") return new EventStoreUnavailable(message);
   return kind === "Timeout" || kind === "Unknown" ? new AppendAnswerLost(message) : new AppendRefused(message);
 };
