@@ -40,10 +40,10 @@ const memoryMaxMiB = 256;
  * gRPC over `node:http2` alone, for the two methods that carry everything: a general gRPC library spends several times
  * as long on a message as it takes to write or read it.
  *
- * @param onEnd hears once when nothing can be asked any more.
+ * @param whenEnded hears once when nothing can be asked any more.
  * @throws EventStoreUnavailable
  */
-export const openSession = async (place: Place, onEnd: () => void): Promise<Session> => {
+export const openSession = async (place: Place, whenEnded: () => void): Promise<Session> => {
   const scheme = place.tls ? "https" : "http";
   const session = connect(`${scheme}://${place.address}`, {
     ...place.tls,
@@ -51,7 +51,12 @@ export const openSession = async (place: Place, onEnd: () => void): Promise<Sess
     maxSessionMemory: memoryMaxMiB,
   });
   await connected(session);
-  session.setLocalWindowSize(sharedWindowBytes);
+  let hasEnded = false;
+  const onEnd = () => {
+    if (hasEnded) return;
+    hasEnded = true;
+    whenEnded();
+  };
   // An error is followed by "close".
   session
     .on("error", () => undefined)
@@ -85,7 +90,11 @@ const connected = async (session: ClientHttp2Session): Promise<void> => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const late = setTimeout(() => reject(new Error("it took too long")), connectTimeoutMs);
   session
-    .once("connect", () => resolve())
+    .once("connect", () => {
+      // Here, since by the next turn the connection may have broken again, and then this throws.
+      session.setLocalWindowSize(sharedWindowBytes);
+      resolve();
+    })
     .once("error", reject)
     .once("close", () => reject(new Error("it was closed")));
   try {

@@ -157,6 +157,15 @@ test("a server that is going away is asked nothing any more, but finishes what i
   expect(await answers).toEqual([bytes, bytes]);
 });
 
+test("that a session has ended is told once, however it ends", async () => {
+  const { session, onEnd, sessions } = await serving(() => undefined);
+  await expect.poll(() => sessions.length).toBe(1);
+  for (const theirs of sessions) theirs.goaway();
+  await expect.poll(() => onEnd.mock.calls.length).toBe(1);
+  session.retire();
+  expect(onEnd).toHaveBeenCalledOnce();
+});
+
 test("where nobody listens there is no session", async () => {
   const place = {
     address: "127.0.0.1:1",
