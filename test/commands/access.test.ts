@@ -89,6 +89,8 @@ const least = {
   "credits:transfer": "owner",
   "credits:admin": "owner",
   "ledger:audit": "admin",
+  "planning:read": "viewer",
+  "planning:write": "member",
 } as const satisfies Partial<Record<Permission, WorkspaceRole>>;
 const inWorkspaces = Object.keys(least) as (keyof typeof least)[];
 
@@ -265,7 +267,7 @@ describe("effective permissions", () => {
     const viewer = await held({ inOrganization: "member", inWorkspace: "viewer" }, wonderland);
     expect(viewer).toMatchObject({ organizationRole: "member", workspaceRole: "viewer", platformRole: "user" });
     expect(viewer?.permissions).toContain("workspace:create");
-    expect(viewer?.permissions.filter((each) => each in least)).toEqual(["workspace:read"]);
+    expect(viewer?.permissions.filter((each) => each in least)).toEqual(["workspace:read", "planning:read"]);
     const everything = await held({ isSystemAdmin: true }, wonderland);
     expect(everything?.permissions.toSorted()).toEqual(Object.keys(permissions).toSorted());
   });
