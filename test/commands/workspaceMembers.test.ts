@@ -117,7 +117,11 @@ describe("inviting an address without an account", () => {
   });
 
   test("WS-05: twice is refused", () =>
-    given(workspace, created).when(InviteMember, invite("member")).again().thenRefused("conflict", "MEMBER_EXISTS"));
+    given(workspace, created, invited("member"))
+      .when(InviteMember, { ...invite("member"), invitationId: id("another invitation") })
+      .thenRefused("conflict", "MEMBER_EXISTS"));
+  test("WS-05: that was sent again is recorded again", () =>
+    given(workspace, created, invited("member")).when(InviteMember, invite("admin")).then(invited("admin")));
 
   test("WS-07: as an owner takes an owner", () =>
     given(workspace, created, added("bob", "admin"))
