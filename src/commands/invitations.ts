@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type Invitation, type IssuedInvitation, invitation } from "../domain/tenancy/invitation.ts";
 import { command } from "../kernel/decider.ts";
 import { type Rejection, reject } from "../kernel/rejection.ts";
+import { text } from "../kernel/text.ts";
 
 const { InvitationIssued, InvitationRenewed, InvitationAccepted } = invitation.events;
 const OfInvitation = z.object({ invitationId: z.uuid() });
@@ -128,7 +129,7 @@ export const freshToken = (invitationId: string): { token: string; tokenHash: st
 const tokenLength = 43;
 const presentedLengthMax = 128;
 
-export const InvitationToken = z.string().min(1).max(presentedLengthMax);
+export const InvitationToken = text(presentedLengthMax);
 
 /** What a token says of itself; a stranger's text says nothing. */
 export const presented = (token: string): { invitationId: string; tokenHash: string } | undefined => {

@@ -24,10 +24,13 @@ describe("a field", () => {
       array: ["null", "5", '"text"', "true", "{}"],
       object: ["null", "5", '"text"', "true", "[]", "{}"],
     };
+    // A job's payload is any object, an empty one as well.
+    const isRight = (field: Field, json: string) =>
+      (field.isNullable && json === "null") || (field.name === "payload" && json === "{}");
     await expectRefused(
       owned,
       fields().flatMap((field) =>
-        wrong[field.type].filter((json) => !(field.isNullable && json === "null")).map((json) => inField(field, json)),
+        wrong[field.type].filter((json) => !isRight(field, json)).map((json) => inField(field, json)),
       ),
       invalid,
     );

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Route } from "../../src/http/route.ts";
 import { type Client, expectStatus, newWorkspace, type SignedIn, signedIn } from "../support/client.ts";
+import { planned, plannedKinds } from "../support/planned.ts";
 import { bookkeeping } from "./bookkeeping.ts";
 
 const stack = new AsyncDisposableStack();
@@ -9,7 +10,7 @@ let routes: readonly Route[];
 let ada: SignedIn;
 let asAda: { token: string };
 beforeAll(async () => {
-  ({ routes, api, ada, asAda } = await bookkeeping(stack));
+  ({ routes, api, ada, asAda } = await bookkeeping(stack, { DEFAULT_PLAN: "enterprise" }));
 });
 afterAll(() => stack.disposeAsync());
 
@@ -44,10 +45,26 @@ describe("FND-16: every list", () => {
     }));
     for (const answer of await Promise.all(debits.map((debit) => api.post(`${within}/billing/debits`, debit, asAda))))
       expectStatus(201, answer);
+    const ofTheirs = `/organizations/${ada.organizationId}`;
+    const made = async (path: string, body: object): Promise<string> =>
+      expectStatus(201, await api.post(path, body, asAda)).id;
+    let repositoryId = "";
+    for (const name of ["one", "two"]) {
+      await made(`${ofTheirs}/api-keys`, { name, role: "member", scopes: ["credits:read"] });
+      await made(`${ofTheirs}/invitations`, { email: `${name}@example.com`, role: "viewer" });
+      expectStatus(201, await api.post(`${within}/members`, { email: `${name}@example.org`, role: "viewer" }, asAda));
+      repositoryId = await made(`${ofTheirs}/repositories`, { name });
+    }
+    for (const type of ["index", "export"]) await made(`${ofTheirs}/repositories/${repositoryId}/jobs`, { type });
+    for (const word of ["one", "two"]) {
+      const ids: Record<string, string> = {};
+      for (const { path, idName } of plannedKinds)
+        ids[idName] = await made(`${within}/${path}`, planned(idName, { ids, word }));
+    }
     paths = routes
       .filter(({ query, permission }) => query !== null && "page" in query.shape && permission !== "platform:admin")
       .map(({ path }) => path.replace("/api/v1", "").replace(":workspaceId", workspaceId))
-      .map((path) => path.replace(":organizationId", ada.organizationId));
+      .map((path) => path.replace(":organizationId", ada.organizationId).replace(":repositoryId", repositoryId));
     expectStatus(201, await api.post("/organizations", { name: "Acme" }, asAda));
   });
 
@@ -57,15 +74,26 @@ describe("FND-16: every list", () => {
   };
 
   test("is known here", () => {
-    expect(paths.map((path) => path.split("/").at(-1)).sort()).toEqual([
+    const kinds = plannedKinds.map(({ path }) => path);
+    expect(
+      paths
+        .map((path) => path.split("/").at(-1) ?? "")
+        .filter((name) => !kinds.includes(name))
+        .sort(),
+    ).toEqual([
       "alerts",
+      "api-keys",
       "budgets",
       "credentials",
       "holds",
+      "invitations",
+      "invitations",
+      "jobs",
       "lots",
       "members",
       "members",
       "organizations",
+      "repositories",
       "seals",
       "transactions",
       "usage",

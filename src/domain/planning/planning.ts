@@ -37,7 +37,10 @@ export const product = resource({
   noun: "Product",
   fields: z.object({
     name: text(100),
-    key: z.string().regex(/^[A-Z][A-Z0-9]{1,9}$/, "must be 2 to 10 capital letters and digits"),
+    key: z
+      .string()
+      .max(10)
+      .regex(/^[A-Z][A-Z0-9]{1,9}$/, "must be 2 to 10 capital letters and digits"),
     description: longText,
   }),
   unique: "key",

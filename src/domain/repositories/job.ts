@@ -16,7 +16,10 @@ export const job = resource({
   parents: [repository],
   isNested: true,
   fields: z.object({
-    type: z.string().regex(/^[a-z][a-z0-9_.-]{0,62}$/),
+    type: z
+      .string()
+      .max(63)
+      .regex(/^[a-z][a-z0-9_.-]{0,62}$/),
     payload: JsonObject.default({}),
     result: JsonObject.nullable(),
   }),
