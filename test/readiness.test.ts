@@ -22,11 +22,11 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 const minute = 60_000;
-/** Of a kind that no projection here ever reads. */
+/** Of a workspace that nobody made: the read models have no row of it to change, and park nothing. */
 const happenedAt = (at: number): NewEvent => ({
   id: randomUUID(),
   type: "WorkspaceRenamed",
-  data: {},
+  data: { name: "Growth", organizationId: randomUUID(), workspaceId: randomUUID() },
   metadata: systemMetadata({ occurredAt: new Date(at).toISOString() }),
 });
 const write = async (at: number, to = store): Promise<bigint> => {
